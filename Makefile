@@ -1,0 +1,42 @@
+# contact-pnl. `make` alone lists the targets.
+.DEFAULT_GOAL := help
+VENV := .venv
+PY := $(VENV)/bin/python
+# Two workers fit the two cores of a small machine; each test gets its own folders.
+PYTEST := $(PY) -m pytest
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+$(VENV)/.ready: requirements.lock pyproject.toml
+	python3 -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --require-hashes -r requirements.lock
+	$(VENV)/bin/pip install --quiet --no-deps --no-build-isolation -e .
+	touch $@
+
+install: $(VENV)/.ready ## the virtual environment with locked dependencies
+
+run: $(VENV)/.ready ## real orders, simulated contacts, replayed live; prints the page's address
+	$(VENV)/bin/pnl demo
+
+test: $(VENV)/.ready ## every test but the soak
+	$(PYTEST) -n 2 -m "not soak" tests
+
+test-soak: $(VENV)/.ready ## minutes of load, killed at random moments
+	$(PYTEST) -m soak tests
+
+lint: $(VENV)/.ready ## format, types, import contracts
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
+check: lint test ## what CI runs first
+
+bench: $(VENV)/.ready ## speed, each figure behind a correctness gate
+	$(PY) -m bench.run
+
+lock: $(VENV)/.ready ## write requirements.lock anew
+	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --extra dev pyproject.toml -o requirements.lock
+
+.PHONY: help install run test test-soak lint check bench lock

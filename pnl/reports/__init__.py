@@ -1,0 +1,1 @@
+"""The read side: statement, revenue per contact, drill-down, exports."""

@@ -1,0 +1,1 @@
+"""A seeded contact centre with effects that are known, laid over an order stream."""

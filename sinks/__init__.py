@@ -1,0 +1,1 @@
+"""Effects: how results leave."""

@@ -1,0 +1,1 @@
+"""How facts arrive and when they count as done."""

@@ -1,0 +1,51 @@
+"""One table of topics: name, what its key is, how long it is kept.
+
+Inputs and outputs have equal partition counts, and an output lies in the partition number of
+the input that caused it. Names end in a major version: a breaking change is a new topic.
+"""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+CONTACTS: Final = "contacts"
+RESOLUTIONS: Final = "resolutions"
+ORDERS: Final = "orders"
+COSTS: Final = "costs"
+
+LEDGER: Final = "pnl.ledger.v1"
+ATTRIBUTIONS: Final = "pnl.attributions.v1"
+CONTACT_FACTS: Final = "pnl.contacts.v1"
+ORDER_FACTS: Final = "pnl.orders.v1"
+DEAD_LETTERS: Final = "pnl.dead-letters.v1"
+BATCHES: Final = "pnl.batches.v1"
+
+PARTITIONS_DEFAULT: Final = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topic:
+    """What a topic promises. `compact` keeps the newest record of each key, `keep` all of them."""
+
+    name: str
+    key: str
+    policy: Literal["keep", "compact", "expire"]
+    retention_days: int | None = None
+
+
+INPUTS: Final = (
+    Topic(name=CONTACTS, key="customer", policy="expire", retention_days=30),
+    Topic(name=RESOLUTIONS, key="customer", policy="expire", retention_days=30),
+    Topic(name=ORDERS, key="customer", policy="expire", retention_days=30),
+    Topic(name=COSTS, key="customer", policy="expire", retention_days=30),
+)
+OUTPUTS: Final = (
+    Topic(name=LEDGER, key="customer", policy="keep"),
+    Topic(name=ATTRIBUTIONS, key="order_id", policy="compact"),
+    Topic(name=CONTACT_FACTS, key="contact_id", policy="compact"),
+    Topic(name=ORDER_FACTS, key="order_id", policy="compact"),
+    Topic(name=DEAD_LETTERS, key="source", policy="expire", retention_days=30),
+    Topic(name=BATCHES, key="partition", policy="keep"),
+)
+TOPICS: Final = {topic.name: topic for topic in INPUTS + OUTPUTS}
+INPUT_NAMES: Final = tuple(topic.name for topic in INPUTS)
+OUTPUT_NAMES: Final = tuple(topic.name for topic in OUTPUTS)

@@ -107,7 +107,7 @@ class Consumer(Protocol):
         ...
 
     def rewind(self) -> None:
-        """Forget what was polled and not committed: the next poll starts at the committed offsets."""
+        """Forget what was polled and not committed: the next poll starts at what is."""
         ...
 
     def committed(self) -> dict[TopicPartition, int]:

@@ -1,0 +1,82 @@
+"""The questions the page, the command line and the files may ask: all of them ask here.
+
+`pnl.reports.queries.Reports(store, policy, clock, log=None)` answers from the store. Errors:
+BadRequest (one sentence for the user); None where the thing asked for does not exist.
+"""
+
+from typing import Protocol
+
+from pnl.reports.evidence import (
+    ContactExplained,
+    DataQuality,
+    EntriesPage,
+    Freshness,
+    OrderExplained,
+)
+from pnl.reports.model import (
+    ContactListPage,
+    ContactsReport,
+    DayPoint,
+    Headlines,
+    Scope,
+    Statement,
+)
+from processors.policy import Model
+
+
+class ReportsApi(Protocol):
+    """Every figure the product shows."""
+
+    def version(self) -> tuple[int, ...]:
+        """Return a cheap mark that changes whenever any figure may have changed."""
+        ...
+
+    def statement(self, scope: Scope, by: tuple[str, ...] = ()) -> Statement:
+        """Return the statement; with `by` each line has groups that add up to it."""
+        ...
+
+    def contacts(
+        self, scope: Scope, by: tuple[str, ...], cursor: str | None = None, rows: int = 10_000
+    ) -> ContactsReport:
+        """Return revenue per contact by dimensions, or by ("contact",): one row per chain."""
+        ...
+
+    def daily(self, scope: Scope) -> tuple[DayPoint, ...]:
+        """Return one point per local day on which a chain of the scope ended, oldest first."""
+        ...
+
+    def contact_list(
+        self, scope: Scope, sort: str = "-ended", cursor: str | None = None, rows: int = 50
+    ) -> ContactListPage:
+        """Return a page of chains. Sorts: ended, handle, cost, credit; "-" first: descending."""
+        ...
+
+    def explain_order(self, order_id: str, model: Model | None = None) -> OrderExplained | None:
+        """Return an order's credits and entries, under another model if asked."""
+        ...
+
+    def explain_contact(self, contact_id: str) -> ContactExplained | None:
+        """Return a chain's money and entries."""
+        ...
+
+    def entries(
+        self, scope: Scope, line: str | None = None, cursor: str | None = None, rows: int = 50
+    ) -> EntriesPage:
+        """Return the entries behind a line (None: all lines), newest first."""
+        ...
+
+    def freshness(self) -> Freshness:
+        """Return how current the figures are."""
+        ...
+
+    def quality(self, scope: Scope) -> DataQuality:
+        """Return what we know that we do not know."""
+        ...
+
+    def headlines(self, scope: Scope) -> Headlines:
+        """Return the live board's figures."""
+        ...
+
+    def dimensions(self) -> dict[str, tuple[str, ...]]:
+        """Return the values each filter can take, sorted; and `currency`."""
+        ...

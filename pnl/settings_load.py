@@ -1,0 +1,212 @@
+"""Where settings come from, and one clear sentence when one cannot be used.
+
+Law: a variable `PNL_…` beats `.env`, which beats `pnl.toml`, which beats the default. The file
+is the data folder's `pnl.toml`; where there is none, the current folder's. Nothing is ignored:
+an unknown section, key or `PNL_…` name is an error that names the place it stands in.
+"""
+
+import difflib
+import json
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+)
+
+from pnl.errors import UserError
+from pnl.settings import Channel, FixedCharge, PerMinute, Settings
+
+PREFIX: Final = "PNL_"
+NOT_SETTINGS: Final = frozenset({"PNL_DATA", "PNL_FAILPOINTS"})
+"""Names with our prefix that are no settings: the data folder, and where tests make us fail."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """The settings, and the files that they were read from (none: defaults and variables)."""
+
+    settings: Settings
+    files: tuple[Path, ...]
+    variables: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """One source: what it said, and how to name one of its keys to a person."""
+
+    values: Mapping[str, Any]
+    file: Path | None
+    is_toml: bool
+
+    def name(self, path: tuple[str, ...]) -> str:
+        if self.is_toml:
+            head = ".".join(path[:-1])
+            return f"{self.file}: [{head}] {path[-1]}" if head else f"{self.file}: [{path[-1]}]"
+        variable = PREFIX + "__".join(path).upper()
+        return f"{self.file}: {variable}" if self.file else variable
+
+    def holds(self, path: tuple[str, ...]) -> bool:
+        node: Any = self.values
+        for part in path:
+            if not isinstance(node, Mapping) or part not in node:
+                return False
+            node = node[part]
+        return True
+
+
+def settings_file(data: Path, current: Path) -> Path | None:
+    """Return the `pnl.toml` that counts: the data folder's, else the current folder's, else none."""
+    for folder in (data, current):
+        if (file := folder / "pnl.toml").is_file():
+            return file
+    return None
+
+
+def load(
+    data: Path, current: Path | None = None, environ: Mapping[str, str] | None = None
+) -> Loaded:
+    """Read the settings for a data folder; UserError names the file, section and key at fault."""
+    current = Path() if current is None else current
+    environ = os.environ if environ is None else environ
+    toml_file, env_file = settings_file(data, current), current / ".env"
+    in_env_file = _read_env_file(env_file) if env_file.is_file() else {}
+    variables = _ours(environ, None) + _ours(in_env_file, env_file)
+    toml = _read_toml(toml_file) if toml_file else {}
+    places: list[_Place] = []
+
+    class FromSources(Settings):
+        """The settings with the sources of this call."""
+
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,
+            file_secret_settings: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            del init_settings, env_settings, dotenv_settings, file_secret_settings
+            from_variables = _from_variables(settings_cls, environ)
+            from_env_file = _from_variables(settings_cls, in_env_file)
+            places.append(_Place(from_variables(), None, is_toml=False))
+            places.append(_Place(from_env_file(), env_file, is_toml=False))
+            places.append(_Place(toml, toml_file, is_toml=True))
+            return from_variables, from_env_file, InitSettingsSource(settings_cls, dict(toml))
+
+    try:
+        settings = FromSources()
+    except ValidationError as error:
+        raise UserError(_sentence(error.errors()[0], places)) from None
+    files = tuple(file for file in (toml_file, env_file) if file is not None and file.is_file())
+    return Loaded(settings=settings, files=files, variables=variables)
+
+
+def _from_variables(cls: type[BaseSettings], environ: Mapping[str, str]) -> EnvSettingsSource:
+    """Return the source for these variables, in place of those of the process."""
+    source = EnvSettingsSource(cls)
+    source.env_vars = {name.lower(): value for name, value in environ.items()}
+    return source
+
+
+def _read_toml(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text("utf-8"))
+    except UnicodeDecodeError:
+        raise UserError(f"{file} is not UTF-8 text.") from None
+    except OSError as error:
+        raise UserError(f"{file} cannot be read: {error.strerror}.") from None
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"{file} is not TOML: {error}.") from None
+
+
+def _read_env_file(file: Path) -> dict[str, str]:
+    from dotenv import dotenv_values
+
+    try:
+        return {name: value or "" for name, value in dotenv_values(file).items()}
+    except UnicodeDecodeError:
+        raise UserError(f"{file} is not UTF-8 text.") from None
+    except OSError as error:
+        raise UserError(f"{file} cannot be read: {error.strerror}.") from None
+
+
+def _ours(environ: Mapping[str, str], file: Path | None) -> tuple[str, ...]:
+    """Return the names of ours; an unknown one is an error, as a typing mistake is silent else."""
+    ours = []
+    for name, value in environ.items():
+        if not name.upper().startswith(PREFIX) or name.upper() in NOT_SETTINGS:
+            continue
+        place = f"{file}: {name}" if file else name
+        section, _, key = name[len(PREFIX) :].lower().partition("__")
+        if section not in Settings.model_fields:
+            raise UserError(
+                f"{place} is no setting{_suggestion(section, Settings.model_fields, PREFIX)}."
+            )
+        if value[:1] in ("{", "[") or not key:
+            try:
+                json.loads(value)
+            except ValueError:
+                raise UserError(f'{place} is not JSON; write {{"name": value}}.') from None
+        ours.append(name)
+    return tuple(sorted(ours))
+
+
+def _suggestion(wrong: str, names: Mapping[str, object], prefix: str = "") -> str:
+    near = difflib.get_close_matches(wrong, list(names), n=1)
+    if near:
+        return f"; did you mean {prefix}{near[0].upper() if prefix else near[0]}"
+    return f"; there are {', '.join(names)}" if not prefix else ""
+
+
+def _sentence(error: ErrorDetails, places: list[_Place]) -> str:
+    path = tuple(str(part) for part in error["loc"] if part != "[key]")
+    if path[0] == "tariffs" and len(path) > 2 and path[2] in ("per_minute", "per_event", "flat"):
+        path = path[:2] + path[3:]
+    place = next((place for place in places if place.holds(path)), None)
+    if place is None:  # a missing key: the place is where its section stands
+        place = next((place for place in places if place.holds(path[:-1])), places[-1])
+    return f"{place.name(path)} {_why(error, path)}."
+
+
+def _why(error: ErrorDetails, path: tuple[str, ...]) -> str:
+    kind, context, given = error["type"], error.get("ctx", {}), error["input"]
+    if kind == "extra_forbidden":
+        names = _names_at(path[:-1], str(error["loc"][2]) if len(error["loc"]) > 2 else "")
+        return "is no setting" + _suggestion(path[-1], dict.fromkeys(names))
+    if kind == "missing":
+        return "is missing"
+    if kind == "literal_error":
+        wrong = path[-1] if error["loc"][-1] == "[key]" else given
+        return f"is {wrong!r}, but must be {context['expected']}"
+    if kind in ("union_tag_invalid", "union_tag_not_found"):
+        return "needs a kind: 'per_minute', 'per_event' or 'flat'"
+    if kind == "value_error":
+        text = str(context["error"])
+        return text if text.startswith("is ") else f"cannot be used: {text}"
+    if kind in ("model_type", "model_attributes_type", "dict_type"):
+        return "must be a section of keys, not a value"
+    must = error["msg"].removeprefix("Input should ").split(", unable")[0]
+    return f"is {given!r}, but must {must}"
+
+
+def _names_at(path: tuple[str, ...], kind: str) -> list[str]:
+    """Return the names allowed at a path of the file; `kind` is that of the tariff, if it is one."""
+    models: dict[str, type[BaseModel]] = {
+        "tariffs": PerMinute if kind == "per_minute" else FixedCharge,
+        "channels": Channel,
+    }
+    if not path:
+        return list(Settings.model_fields)
+    model = models.get(path[0], Settings.model_fields[path[0]].annotation)
+    return list(getattr(model, "model_fields", {}))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final, Literal, TypeAlias
 
+from pnl.errors import UserError
 from streams.facts import Millis
 
 DIMENSIONS: Final = ("queue", "team", "agent", "channel", "reason", "kind", "product_class")
@@ -29,7 +30,7 @@ MemoName: TypeAlias = Literal["M1", "M2", "M3", "M4", "M5", "M6", "M7", "M8", "M
 MemoUnit: TypeAlias = Literal["amount_minor", "ppm", "count"]
 
 
-class BadRequest(Exception):
+class BadRequest(UserError):
     """The caller asked for what cannot be: show the sentence, change the request."""
 
 

@@ -1,0 +1,132 @@
+"""Local dates of the reporting zone, and the instants they stand for.
+
+Law: a period is [start, end) in local dates. A local day begins at its first instant, so days
+of 23 and 25 hours are whole days like the others, and neighbouring periods neither overlap nor
+leave a gap.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from pnl.reports.model import BadRequest
+from streams.facts import Day, Millis
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH_DATE: Final = date(1970, 1, 1)
+_MS: Final = timedelta(milliseconds=1)
+_MONTH: Final = re.compile(r"(\d{4})-(\d{2})")
+_QUARTER: Final = re.compile(r"(\d{4})-?[Qq]([1-4])")
+_YEAR: Final = re.compile(r"\d{4}")
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """Local dates [start, end); None: without that limit."""
+
+    start: date | None = None
+    end: date | None = None
+
+
+def day_number(day: date) -> Day:
+    """Return the days since 1970-01-01."""
+    return (day - _EPOCH_DATE).days
+
+
+def date_of(day: Day) -> date:
+    """Return the date that is so many days after 1970-01-01."""
+    return _EPOCH_DATE + timedelta(days=day)
+
+
+def first_instant(day: date, zone: ZoneInfo) -> Millis:
+    """Return when a local day begins."""
+    # Where midnight is skipped, fold 0 reads it with the old offset: the instant of the change.
+    return (datetime(day.year, day.month, day.day, tzinfo=zone) - _EPOCH) // _MS
+
+
+def local_date(at: Millis, zone: ZoneInfo) -> date:
+    """Return the local date of an instant."""
+    return utc(at).astimezone(zone).date()
+
+
+def utc(at: Millis) -> datetime:
+    """Return an instant as an aware time in UTC."""
+    return _EPOCH + at * _MS
+
+
+def rfc3339(at: Millis) -> str:
+    """Return an instant as text in UTC, to the millisecond where it has any."""
+    text = utc(at).isoformat(timespec="milliseconds" if at % 1000 else "seconds")
+    return text.replace("+00:00", "Z")
+
+
+def parse_date(text: str, name: str) -> date:
+    """Read `YYYY-MM-DD`; `name` says in the error which setting or option was wrong."""
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        raise BadRequest(f"{name} must be a date like 2026-04-01, not {text!r}.") from None
+    if day.isoformat() != text:
+        raise BadRequest(f"{name} must be a date like 2026-04-01, not {text!r}.")
+    return day
+
+
+def parse_period(
+    start: str | None = None,
+    end: str | None = None,
+    month: str | None = None,
+    quarter: str | None = None,
+    year: str | None = None,
+) -> Period:
+    """Read a period from options: `--from`/`--to`, or one of `--month`, `--quarter`, `--year`.
+
+    Nothing given means everything. BadRequest says in one sentence what is wrong.
+    """
+    named = {"--month": month, "--quarter": quarter, "--year": year}
+    given = [name for name, value in named.items() if value is not None]
+    if len(given) > 1:
+        raise BadRequest(f"Give one of {' and '.join(given)}, not both.")
+    if given and (start is not None or end is not None):
+        raise BadRequest(f"Give either {given[0]} or --from and --to, not both.")
+    if month is not None:
+        return _month(month)
+    if quarter is not None:
+        return _quarter(quarter)
+    if year is not None:
+        return _year(year)
+    period = Period(
+        None if start is None else parse_date(start, "--from"),
+        None if end is None else parse_date(end, "--to"),
+    )
+    if period.start is not None and period.end is not None and period.end <= period.start:
+        raise BadRequest(
+            f"--to {period.end} must be later than --from {period.start}: its day is not included."
+        )
+    return period
+
+
+def _month(text: str) -> Period:
+    found = _MONTH.fullmatch(text)
+    if found is None or not 1 <= int(found[2]) <= 12 or not 1 <= int(found[1]) <= 9998:
+        raise BadRequest(f"--month must look like 2026-04, not {text!r}.")
+    return _months(int(found[1]), int(found[2]), 1)
+
+
+def _quarter(text: str) -> Period:
+    found = _QUARTER.fullmatch(text)
+    if found is None or not 1 <= int(found[1]) <= 9998:
+        raise BadRequest(f"--quarter must look like 2026-Q2, not {text!r}.")
+    return _months(int(found[1]), 3 * int(found[2]) - 2, 3)
+
+
+def _year(text: str) -> Period:
+    if _YEAR.fullmatch(text) is None or not 1 <= int(text) <= 9998:
+        raise BadRequest(f"--year must look like 2026, not {text!r}.")
+    return _months(int(text), 1, 12)
+
+
+def _months(year: int, month: int, count: int) -> Period:
+    after = year * 12 + month - 1 + count
+    return Period(date(year, month, 1), date(after // 12, after % 12 + 1, 1))

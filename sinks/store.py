@@ -1,0 +1,200 @@
+"""The store: ClickHouse, in this process (chDB) or on a server, behind the same client.
+
+The only module that knows the client libraries. chDB weighs half a gigabyte, so it is loaded only
+when the DSN asks for it. A process may have one chDB path open at a time.
+
+Outside text never becomes SQL here: values are parameters, `{name:Type}` in the statement.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from queue import LifoQueue
+from threading import Lock
+from typing import Any, Final
+
+import clickhouse_connect
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+from clickhouse_migrations.connection import ClickhouseConnectConnection  # type: ignore[import-untyped]
+from clickhouse_migrations.migration import MigrationStorage  # type: ignore[import-untyped]
+from clickhouse_migrations.migrator import Migrator  # type: ignore[import-untyped]
+
+from sinks.store_errors import StoreError, remedy_of
+
+MIGRATIONS: Final = Path(__file__).parent / "migrations"
+CLIENTS_MAX: Final = 4
+"""Statements that run at once; chDB gives every one of them all cores."""
+
+_INSERT_SETTINGS: Final = {
+    "async_insert": "0",
+    "wait_for_async_insert": "1",
+    "deduplicate_blocks_in_dependent_materialized_views": "0",
+    "max_partitions_per_insert_block": "1",
+}
+
+
+class Store:
+    """A database of the store. Safe to use from several threads: each statement has a client."""
+
+    def __init__(self, dsn: str, database: str) -> None:
+        self._dsn = dsn
+        self.database = database
+        self._idle: LifoQueue[Client | None] = LifoQueue()
+        self._lock = Lock()
+        self._closed = False
+        for _ in range(CLIENTS_MAX):
+            self._idle.put(None)
+        self._insert_settings: dict[str, str] | None = None
+
+    @classmethod
+    def open(cls, dsn: str, database: str = "pnl") -> "Store":
+        """Open `chdb:///absolute/path` or `http://user:password@host:8123`, create the database.
+
+        Raises StoreError when the store cannot be reached or another process holds the path.
+        """
+        with _errors_told():
+            first = _client(dsn, None)
+            first.command(f"CREATE DATABASE IF NOT EXISTS `{_identifier(database)}`")
+            store = cls(dsn, database)
+            # The engine stays open only while a client does.
+            with store._client():
+                first.close()
+        return store
+
+    def migrate(self) -> list[int]:
+        """Bring the schema up to date; return the versions that were applied just now."""
+        with _errors_told(), self._client() as client:
+            migrator = Migrator(ClickhouseConnectConnection(client))
+            migrator.init_schema()
+            found = MigrationStorage(MIGRATIONS).migrations()
+            applied = migrator.apply_migration(
+                found, multi_statement=True, variables={"REPLACING": "ReplacingMergeTree"}
+            )
+        return [migration.version for migration in applied]
+
+    def pending_migrations(self) -> list[int]:
+        """Return the versions this program has and the store lacks, or has with other content."""
+        with _errors_told(), self._client() as client:
+            migrator = Migrator(ClickhouseConnectConnection(client))
+            migrator.init_schema()
+            status = migrator.migration_status(MigrationStorage(MIGRATIONS).migrations())
+        return [row.version for row in status if row.state != "applied"]
+
+    def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        """Return the rows of a SELECT, each by column name; times are aware, in UTC."""
+        columns = self.query_columns(sql, parameters)
+        names = tuple(columns)
+        return [dict(zip(names, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+    def query_columns(
+        self, sql: str, parameters: Mapping[str, Any] | None = None
+    ) -> dict[str, Sequence[Any]]:
+        """Return the columns of a SELECT by name, all of one length; times are aware, in UTC.
+
+        Without rows the result may be empty altogether: chDB then sends no names.
+        """
+        with _errors_told(), self._client() as client:
+            result = client.query(sql, parameters=dict(parameters or {}))
+            columns = result.result_columns or [() for _ in result.column_names]
+            return {
+                name: _aware(column)
+                for name, column in zip(result.column_names, columns, strict=True)
+            }
+
+    def command(self, sql: str, parameters: Mapping[str, Any] | None = None) -> None:
+        """Run a statement that returns nothing."""
+        with _errors_told(), self._client() as client:
+            client.command(sql, parameters=dict(parameters or {}))
+
+    def insert_columns(
+        self, table: str, columns: Mapping[str, Sequence[Any]], types: Sequence[str]
+    ) -> None:
+        """Insert columns of one length, durable on return. One partition at most, see `month`.
+
+        `types` are ClickHouse's names of the columns' types, in their order.
+        """
+        with _errors_told(), self._client() as client:
+            client.insert(
+                _identifier(table),
+                list(columns.values()),
+                column_names=list(columns),
+                column_type_names=list(types),
+                column_oriented=True,
+                settings=self.insert_settings(client),
+            )
+
+    def insert_settings(self, client: Client) -> dict[str, str]:
+        """Return what every insert sends: no server default decides whether rows are kept."""
+        if self._insert_settings is None:
+            known = client.query(
+                "SELECT 1 FROM system.settings WHERE name = 'deduplicate_insert'"
+            ).result_rows
+            off = {"deduplicate_insert": "disable"} if known else {"insert_deduplicate": "0"}
+            self._insert_settings = _INSERT_SETTINGS | off
+        return self._insert_settings
+
+    def close(self) -> None:
+        """Wait for running statements, then give everything up. Closing again does nothing."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+        for _ in range(CLIENTS_MAX):
+            client = self._idle.get()
+            if client is not None:
+                client.close()
+
+    @contextmanager
+    def _client(self) -> Iterator[Client]:
+        if self._closed:
+            raise StoreError("the store is closed", 0, remedy_of(0, ""))
+        client = self._idle.get()
+        try:
+            if client is None:
+                client = _client(self._dsn, self.database)
+            yield client
+        finally:
+            self._idle.put(client)
+
+
+def _client(dsn: str, database: str | None) -> Client:
+    if dsn.startswith("chdb:"):
+        return clickhouse_connect.get_client(dsn=dsn, database=database, tz_mode="aware")
+    return clickhouse_connect.get_client(
+        dsn=dsn,
+        database=database,
+        tz_mode="aware",
+        autogenerate_session_id=False,
+        send_receive_timeout=60,
+    )
+
+
+def _identifier(name: str) -> str:
+    if not name.isidentifier():
+        raise ValueError(f"not an identifier: {name!r}")
+    return name
+
+
+def _aware(column: Sequence[Any]) -> Sequence[Any]:
+    """Give naive times their zone: chDB drops it from some types."""
+    if any(isinstance(value, datetime) and value.tzinfo is None for value in column):
+        return [
+            value.replace(tzinfo=UTC)
+            if isinstance(value, datetime) and value.tzinfo is None
+            else value
+            for value in column
+        ]
+    return column
+
+
+@contextmanager
+def _errors_told() -> Iterator[None]:
+    try:
+        yield
+    except ClickHouseError as error:
+        code = getattr(error, "code", None)
+        raise StoreError(str(error), code, remedy_of(code, str(error))) from error
+    except OSError as error:
+        raise StoreError(str(error), None, remedy_of(None, "")) from error

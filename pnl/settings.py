@@ -19,6 +19,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from processors.policy import DAY_MS, ChannelRate, Policy, Tariff
+from streams.currencies import EXPONENTS
 from streams.facts import ProductClass
 
 AMOUNT_MINOR_MAX = 10**14
@@ -28,7 +29,7 @@ DAYS_MAX = 3650
 def _number(value: object) -> object:
     """Refuse true and false, which Python takes for 1 and 0."""
     if isinstance(value, bool):
-        raise ValueError("is true or false where a number belongs")  # noqa: TRY004 - pydantic's way
+        raise ValueError("is true or false where a number belongs")
     return value
 
 
@@ -45,9 +46,7 @@ def _zone(value: str) -> str:
 
 def _currency(value: str) -> str:
     """Accept an ISO 4217 code."""
-    from streams.contracts import CURRENCIES
-
-    if value not in CURRENCIES:
+    if value not in EXPONENTS:
         raise ValueError(f"{value!r} is no ISO 4217 currency code such as GBP")
     return value
 
@@ -171,10 +170,12 @@ class Store(_Section):
 
 
 class Server(_Section):
-    """Where the page is served."""
+    """Where the page is served, under which names besides the loopback's, in which language."""
 
     host: Name = "127.0.0.1"
     port: Annotated[int, BeforeValidator(_number), Field(ge=1, le=65535)] = 8080
+    allowed_hosts: tuple[Name, ...] = ()
+    locale: Name = "en_GB"
 
 
 class Limits(_Section):

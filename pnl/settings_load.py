@@ -65,7 +65,7 @@ class _Place:
 
 
 def settings_file(data: Path, current: Path) -> Path | None:
-    """Return the `pnl.toml` that counts: the data folder's, else the current folder's, else none."""
+    """Return the `pnl.toml` that counts: the data folder's, else the current one's, else none."""
     for folder in (data, current):
         if (file := folder / "pnl.toml").is_file():
             return file
@@ -77,10 +77,10 @@ def load(
 ) -> Loaded:
     """Read the settings for a data folder; UserError names the file, section and key at fault."""
     current = Path() if current is None else current
-    environ = os.environ if environ is None else environ
+    given = os.environ if environ is None else environ
     toml_file, env_file = settings_file(data, current), current / ".env"
     in_env_file = _read_env_file(env_file) if env_file.is_file() else {}
-    variables = _ours(environ, None) + _ours(in_env_file, env_file)
+    variables = _ours(given, None) + _ours(in_env_file, env_file)
     toml = _read_toml(toml_file) if toml_file else {}
     places: list[_Place] = []
 
@@ -97,7 +97,7 @@ def load(
             file_secret_settings: PydanticBaseSettingsSource,
         ) -> tuple[PydanticBaseSettingsSource, ...]:
             del init_settings, env_settings, dotenv_settings, file_secret_settings
-            from_variables = _from_variables(settings_cls, environ)
+            from_variables = _from_variables(settings_cls, given)
             from_env_file = _from_variables(settings_cls, in_env_file)
             places.append(_Place(from_variables(), None, is_toml=False))
             places.append(_Place(from_env_file(), env_file, is_toml=False))
@@ -201,7 +201,7 @@ def _why(error: ErrorDetails, path: tuple[str, ...]) -> str:
 
 
 def _names_at(path: tuple[str, ...], kind: str) -> list[str]:
-    """Return the names allowed at a path of the file; `kind` is that of the tariff, if it is one."""
+    """Return the names allowed at a path of the file; `kind` is that of a tariff."""
     models: dict[str, type[BaseModel]] = {
         "tariffs": PerMinute if kind == "per_minute" else FixedCharge,
         "channels": Channel,

@@ -1,0 +1,227 @@
+"""Settings: which source wins, and what is said when one cannot be used."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from pnl.errors import UserError
+from pnl.settings_load import Loaded, load
+from processors.policy import DAY_MS, ChannelRate, Policy, Tariff
+
+EVERY_NAME = """
+[reporting]
+timezone = "Europe/London"
+currency = "GBP"
+[attribution]
+model = "linear"
+lookback_days = 20
+lookback_days_by_class = { upgrade = 60 }
+[refunds]
+unlinked = "orphan"
+[rates]
+loaded_per_hour_minor = 3100
+by_queue = { billing = 2800 }
+by_agent = { a7 = 4100 }
+[margin]
+default_ppm = 410000
+by_class = { upgrade = 700000 }
+[tariffs.paid]
+kind = "per_minute"
+per_hour_minor = 6000
+minimum_ms = 60000
+increment_ms = 1000
+[tariffs.once]
+kind = "per_event"
+amount_minor = 500
+[channels.voice]
+per_contact_minor = 12
+per_minute_minor = 3
+[log]
+kind = "sqlite"
+durability = "normal"
+[server]
+port = 8181
+"""
+
+
+def read(folder: Path, toml: str = "", variables: Mapping[str, str] | None = None) -> Loaded:
+    """Load settings as if the folder were both the data folder and the current one."""
+    if toml:
+        (folder / "pnl.toml").write_text(toml, "utf-8")
+    return load(folder, folder, variables or {})
+
+
+def test_without_files_the_defaults_make_the_default_policy(tmp_path: Path) -> None:
+    """An empty folder means the policy that processors have by default."""
+    loaded = read(tmp_path)
+    assert loaded.settings.policy() == Policy()
+    assert loaded.files == ()
+
+
+def test_every_name_of_the_contract_reaches_the_policy(tmp_path: Path) -> None:
+    """Days become milliseconds; sections become the rules they stand for."""
+    loaded = read(tmp_path, EVERY_NAME)
+    assert loaded.settings.policy() == Policy(
+        model="linear",
+        lookback_ms=20 * DAY_MS,
+        lookback_ms_by_class={"upgrade": 60 * DAY_MS},
+        unlinked="orphan",
+        loaded_per_hour_minor=3100,
+        loaded_per_hour_minor_by_queue={"billing": 2800},
+        loaded_per_hour_minor_by_agent={"a7": 4100},
+        margin_ppm=410_000,
+        margin_ppm_by_class={"upgrade": 700_000},
+        tariffs={
+            "paid": Tariff(
+                kind="per_minute", per_hour_minor=6000, minimum_ms=60_000, increment_ms=1000
+            ),
+            "once": Tariff(kind="per_event", amount_minor=500),
+        },
+        channels={"voice": ChannelRate(per_contact_minor=12, per_minute_minor=3)},
+    )
+    assert loaded.settings.log.durability == "normal"
+    assert loaded.settings.server.port == 8181
+
+
+def test_variables_beat_env_file_beats_toml(tmp_path: Path) -> None:
+    """Each key comes from the strongest source that has it."""
+    (tmp_path / ".env").write_text(
+        "PNL_ATTRIBUTION__MODEL=first\nPNL_SERVER__PORT=8282\nANOTHER_PROGRAMS=1\n", "utf-8"
+    )
+    settings = read(
+        tmp_path,
+        '[attribution]\nmodel = "linear"\nlookback_days = 9\n[server]\nport = 8181\n',
+        {"PNL_SERVER__PORT": "8383", "PNL_RATES__BY_QUEUE": '{"Sales EU": 3}'},
+    ).settings
+    assert settings.attribution.model == "first"
+    assert settings.attribution.lookback_days == 9
+    assert settings.server.port == 8383
+    assert settings.rates.by_queue == {"Sales EU": 3}
+
+
+def test_the_data_folders_file_hides_the_current_folders(tmp_path: Path) -> None:
+    """One pnl.toml counts, the data folder's first, and the loader says which (RUL-CONFIG)."""
+    data, current = tmp_path / "data", tmp_path / "current"
+    data.mkdir()
+    current.mkdir()
+    (current / "pnl.toml").write_text("[server]\nport = 1111\n", "utf-8")
+    loaded = load(data, current, {})
+    assert (loaded.settings.server.port, loaded.files) == (1111, (current / "pnl.toml",))
+    (data / "pnl.toml").write_text("[attribution]\nlookback_days = 5\n", "utf-8")
+    loaded = load(data, current, {})
+    assert (loaded.settings.server.port, loaded.files) == (8080, (data / "pnl.toml",))
+
+
+BAD_FILES = {
+    '[attribution]\nmodel = "lasst"': (
+        "pnl.toml: [attribution] model is 'lasst', but must be 'last', 'first', 'linear', "
+        "'position' or 'time_decay'."
+    ),
+    '[attribution]\nmodle = "last"': "[attribution] modle is no setting; did you mean model.",
+    '[atribution]\nmodel = "last"': "[atribution] is no setting; did you mean attribution.",
+    "[attribution]\nlookback_days = 0": (
+        "[attribution] lookback_days is 0, but must be greater than or equal to 1."
+    ),
+    "[attribution]\nlookback_days = true": (
+        "[attribution] lookback_days is true or false where a number belongs."
+    ),
+    "[attribution]\nlookback_days = 1.5": (
+        "[attribution] lookback_days is 1.5, but must be a valid integer, got a number with a "
+        "fractional part."
+    ),
+    "[attribution]\nlookback_days = 500": (
+        "[attribution] cannot be used: lookback_days 500 is longer than horizon_days 400."
+    ),
+    "[attribution]\nlookback_days_by_class = { upgrad = 3 }": (
+        "[attribution.lookback_days_by_class] upgrad is 'upgrad', but must be 'product', "
+        "'upgrade', 'maintenance' or 'support'."
+    ),
+    '[refunds]\nunlinked = "newest"': (
+        "[refunds] unlinked is 'newest', but must be 'newest_first' or 'orphan'."
+    ),
+    "[rates]\nloaded_per_hour_minor = -1": (
+        "[rates] loaded_per_hour_minor is -1, but must be greater than or equal to 0."
+    ),
+    '[rates]\nby_queue = { b = "x" }': ("[rates.by_queue] b is 'x', but must be a valid integer."),
+    "[rates]\nby_queue = 3": "[rates] by_queue must be a section of keys, not a value.",
+    "rates = 3": "[rates] must be a section of keys, not a value.",
+    "[margin]\ndefault_ppm = 1000001": (
+        "[margin] default_ppm is 1000001, but must be less than or equal to 1000000."
+    ),
+    "[tariffs.paid]\nper_hour_minor = 3": (
+        "[tariffs] paid needs a kind: 'per_minute', 'per_event' or 'flat'."
+    ),
+    '[tariffs.paid]\nkind = "hourly"': (
+        "[tariffs] paid needs a kind: 'per_minute', 'per_event' or 'flat'."
+    ),
+    '[tariffs.paid]\nkind = "flat"\nper_hour_minor = 3': (
+        "[tariffs.paid] amount_minor is missing."
+    ),
+    '[tariffs.paid]\nkind = "flat"\namount_minor = 1\nper_hour_minor = 3': (
+        "[tariffs.paid] per_hour_minor is no setting; did you mean amount_minor."
+    ),
+    "[channels.voice]\nper_minut = 3": (
+        "[channels.voice] per_minut is no setting; did you mean per_minute_minor."
+    ),
+    '[reporting]\ntimezone = "Europe/Lodon"': (
+        "[reporting] timezone cannot be used: 'Europe/Lodon' is no time zone; use a name such as "
+        "Europe/London or UTC."
+    ),
+    '[reporting]\ncurrency = "XXQ"': (
+        "[reporting] currency cannot be used: 'XXQ' is no ISO 4217 currency code such as GBP."
+    ),
+    "[server]\nport = 99999": ("[server] port is 99999, but must be less than or equal to 65535."),
+    '[log]\nkind = "kafka"': "[log] kind is 'kafka', but must be 'sqlite'.",
+    "x =": "pnl.toml is not TOML: Invalid value (at end of document).",
+}
+
+
+@pytest.mark.parametrize("toml", BAD_FILES)
+def test_a_bad_file_is_one_sentence_that_names_the_key(toml: str, tmp_path: Path) -> None:
+    """File, section and key are named, and what would be right."""
+    with pytest.raises(UserError) as caught:
+        read(tmp_path, toml)
+    assert str(caught.value).startswith(str(tmp_path / "pnl.toml"))
+    assert str(caught.value).endswith(BAD_FILES[toml])
+
+
+BAD_VARIABLES = {
+    ("PNL_ATRIBUTION__MODEL", "last"): (
+        "PNL_ATRIBUTION__MODEL is no setting; did you mean PNL_ATTRIBUTION."
+    ),
+    ("PNL_NOTHING_LIKE_IT", "1"): "PNL_NOTHING_LIKE_IT is no setting.",
+    ("PNL_ATTRIBUTION__MODLE", "last"): (
+        "PNL_ATTRIBUTION__MODLE is no setting; did you mean model."
+    ),
+    ("PNL_ATTRIBUTION__LOOKBACK_DAYS", "soon"): (
+        "PNL_ATTRIBUTION__LOOKBACK_DAYS is 'soon', but must be a valid integer."
+    ),
+    ("PNL_RATES__BY_QUEUE", "{x"): 'PNL_RATES__BY_QUEUE is not JSON; write {"name": value}.',
+    ("PNL_RATES", "3000"): "PNL_RATES must be a section of keys, not a value.",
+}
+
+
+@pytest.mark.parametrize("variable", BAD_VARIABLES)
+def test_a_bad_variable_is_named(variable: tuple[str, str], tmp_path: Path) -> None:
+    """A variable that cannot be used is named, in the environment and in .env alike."""
+    name, value = variable
+    with pytest.raises(UserError) as caught:
+        read(tmp_path, "", {name: value})
+    assert str(caught.value) == BAD_VARIABLES[variable]
+    (tmp_path / ".env").write_text(f"{name}={value}\n", "utf-8")
+    with pytest.raises(UserError) as caught:
+        read(tmp_path)
+    assert str(caught.value) == f"{tmp_path / '.env'}: {BAD_VARIABLES[variable]}"
+
+
+def test_names_that_are_no_settings_are_let_through(tmp_path: Path) -> None:
+    """The data folder and the failpoints of tests share our prefix."""
+    assert read(tmp_path, "", {"PNL_DATA": "x", "PNL_FAILPOINTS": "a:1:kill"}).variables == ()
+
+
+def test_equal_rules_have_equal_versions(tmp_path: Path) -> None:
+    """Only what decides an amount changes the policy's version."""
+    first = read(tmp_path, "[server]\nport = 1234\n").settings.policy().version
+    other = read(tmp_path, "[rates]\nloaded_per_hour_minor = 1\n").settings.policy().version
+    assert first == Policy().version != other

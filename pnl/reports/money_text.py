@@ -11,9 +11,10 @@ from typing import Final
 
 from babel import Locale
 from babel.dates import format_date
-from babel.numbers import format_decimal, get_currency_precision
+from babel.numbers import format_decimal
 
 from processors.money import divide_half_even
+from streams.currencies import exponent_of
 
 MINUS: Final = "\u2212"
 NO_BREAK: Final = "\u00a0"
@@ -23,8 +24,8 @@ LOCALE: Final = "en_GB"
 
 
 def exponent(currency: str) -> int:
-    """Return how many decimals a currency's minor unit is."""
-    return get_currency_precision(currency)
+    """Return the decimals of a currency's minor unit; KeyError for a code we do not take."""
+    return exponent_of(currency)
 
 
 def decimal_text(amount_minor: int, currency: str) -> str:

@@ -1,0 +1,181 @@
+"""The memo beside the statement, and the two ways of arriving at net order revenue.
+
+Law: A - fees + deferred + M1 + M9 = M2, and M2 equals what the order facts alone add up to
+(RUL-M1). All of it is company-wide: it says how the whole of the order revenue was dealt with,
+so filters by dimension do not touch it; only period and currency do.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from pnl.reports.accrual import NO_DAY, TERM_LENGTH, Days, earned_between, spread_entries
+from pnl.reports.model import Bridge, Memo, MemoName, Reconciliation, Scope, Unbooked
+from pnl.reports.sql import Bounds, Queryable, Where, during, in_currency, in_ledger_during, instant
+from processors.money import PPM, divide_half_even
+from processors.results import ADJUSTMENT, NET, ORPHAN, UNATTRIBUTED, UNBOOKED
+from processors.statement import LINE
+from streams.facts import Millis
+
+_SALES: Final = ("sale",)
+_ADJUSTMENTS: Final = ("adjustment",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompanySums:
+    """Company-wide sums of a period and currency, all entries counted whole but `earned`."""
+
+    revenue: int
+    fees: int
+    earned: int
+    put_off: int
+    deferred: int
+    unattributed: int
+    orphans: int
+    adjustments: int
+    net: int
+    unbooked: tuple[Unbooked, ...]
+
+    def bridge(self) -> Bridge:
+        """Return the way from A to M2."""
+        return Bridge(
+            a_minor=self.revenue + self.earned,
+            fees_minor=self.fees,
+            deferred_minor=self.put_off - self.earned,
+            unattributed_minor=self.unattributed + self.orphans,
+            adjustments_minor=self.adjustments,
+            net_minor=self.net,
+        )
+
+    @property
+    def credits(self) -> int:
+        """What orders brought to the lines A, refunds taken off, terms counted whole."""
+        return self.revenue - self.fees + self.put_off
+
+
+def company_sums(store: Queryable, scope: Scope, bounds: Bounds, days: Days | None) -> CompanySums:
+    """Return the sums that memo and bridge are made of; `days` are those that may be earned."""
+    where = in_ledger_during(in_currency(Where(), scope.currency), bounds)
+    sql = (
+        "SELECT line, if(line = {unbooked:String}, kind, '') AS cost_kind,"
+        " sumIf(toInt128(amount_minor), term_start IS NULL) AS plain,"
+        " sumIf(toInt128(amount_minor), term_start IS NOT NULL) AS spread,"
+        " sumIf(toInt128(amount_minor), order_id = '') AS no_order"
+        f" FROM v_ledger WHERE {where} GROUP BY line, cost_kind ORDER BY line, cost_kind"
+    )
+    rows = store.query(sql, {**where.parameters, "unbooked": UNBOOKED})
+    revenue = [row for row in rows if row["line"] in LINE and LINE[row["line"]].total == "A"]
+    control = {
+        name: sum(row["plain"] for row in rows if row["line"] == name)
+        for name in (UNATTRIBUTED, ORPHAN, ADJUSTMENT, NET)
+    }
+    earned, deferred = _deferral(store, scope, days)
+    return CompanySums(
+        revenue=sum(row["plain"] for row in revenue),
+        fees=sum(row["no_order"] for row in revenue),
+        earned=earned,
+        put_off=sum(row["spread"] for row in revenue),
+        deferred=deferred,
+        unattributed=control[UNATTRIBUTED],
+        orphans=control[ORPHAN],
+        adjustments=control[ADJUSTMENT],
+        net=-control[NET],
+        unbooked=tuple(
+            Unbooked(kind=row["cost_kind"], amount_minor=row["plain"])
+            for row in rows
+            if row["line"] == UNBOOKED and row["plain"]
+        ),
+    )
+
+
+def _deferral(store: Queryable, scope: Scope, days: Days | None) -> tuple[int, int]:
+    """Return what revenue terms earned in the range, and M5: the balance at its end.
+
+    The balance is what was booked before that moment less what its days had earned by then, sold
+    or not: a term that began before its sale makes it negative (RUL-MEMO).
+    """
+    if days is None:
+        return 0, 0
+    where = in_currency(spread_entries(), scope.currency).also("line != 'C5'")
+    parameters = {
+        **where.parameters,
+        "day_first": days.start,
+        "day_end": days.end,
+        "no_day": NO_DAY,
+        "end_at": days.end_at,
+    }
+    sql = (
+        f"WITH {TERM_LENGTH} AS days"
+        f" SELECT sum({earned_between('day_first', 'day_end')}) AS earned,"
+        f" sumIf(toInt128(amount_minor), effective_at < {instant('end_at')})"
+        f" - sum({earned_between('no_day', 'day_end')}) AS deferred"
+        f" FROM v_ledger WHERE {where}"
+    )
+    (row,) = store.query(sql, parameters)
+    return row["earned"], row["deferred"]
+
+
+def _chain_shares(
+    store: Queryable, bounds: Bounds, as_of: Millis | None
+) -> tuple[int | None, int | None]:
+    """Return M6 and M7 in parts per million: unidentified chains, matured handled chains."""
+    where = during(Where(), "ended_at", bounds)
+    sql = (
+        "SELECT count() AS chains, countIf(NOT identified) AS unidentified,"
+        f" countIf(handled) AS handled, countIf(handled AND matures_at <= {instant('as_of')})"
+        f" AS matured FROM v_contacts WHERE {where}"
+    )
+    (row,) = store.query(sql, {**where.parameters, "as_of": as_of or 0})
+    return ppm(row["unidentified"], row["chains"]), ppm(row["matured"], row["handled"])
+
+
+def ppm(part: int, whole: int) -> int | None:
+    """Return a share in parts per million, half to even; None without a whole."""
+    return None if whole == 0 else divide_half_even(part * PPM, whole)
+
+
+def memo(
+    store: Queryable, company: CompanySums, bounds: Bounds, as_of: Millis | None
+) -> tuple[Memo, ...]:
+    """Return M1 to M9."""
+    unidentified, matured = _chain_shares(store, bounds, as_of)
+    lost = company.unattributed + company.orphans
+    return (
+        _amount("M1", "Unattributed revenue", lost),
+        _amount("M2", "Company net revenue", company.net),
+        _share("M3", "Coverage", ppm(company.credits, company.net)),
+        Memo(
+            memo="M4",
+            title="Missed opportunities",
+            unit="count",
+            value=None,
+            note="offers are not counted yet",
+        ),
+        _amount("M5", "Deferred revenue", company.deferred),
+        _share("M6", "Unidentified contacts", unidentified),
+        _share("M7", "Matured contacts", matured),
+        _amount("M8", "Orphan refunds", company.orphans),
+        _amount("M9", "Adjustments", company.adjustments),
+    )
+
+
+def _amount(name: MemoName, title: str, amount_minor: int) -> Memo:
+    return Memo(memo=name, title=title, unit="amount_minor", value=amount_minor)
+
+
+def _share(name: MemoName, title: str, value: int | None) -> Memo:
+    return Memo(memo=name, title=title, unit="ppm", value=value)
+
+
+def reconciliation(store: Queryable, scope: Scope, bounds: Bounds) -> Reconciliation:
+    """Return net order revenue from the order facts, without a look at the ledger."""
+    where = during(in_currency(Where(), scope.currency), "occurred_at", bounds)
+    sql = (
+        "SELECT kind, sum(toInt128(net_effect_minor)) AS total"
+        f" FROM v_orders WHERE {where} GROUP BY kind"
+    )
+    effect = {row["kind"]: row["total"] for row in store.query(sql, where.parameters)}
+    orders = sum(effect.pop(kind, 0) for kind in _SALES)
+    adjustments = sum(effect.pop(kind, 0) for kind in _ADJUSTMENTS)
+    return Reconciliation(
+        orders_minor=orders, refunds_minor=sum(effect.values()), adjustments_minor=adjustments
+    )

@@ -1,0 +1,278 @@
+"""The address of a page: what a person asks for, as a URL that can be kept and sent.
+
+Law: the address alone decides every figure. Reading an address and writing it again gives the
+same question; a key or value that cannot be understood is named, never guessed.
+
+A period may be relative (`period=mtd`): it is resolved against *as of*, the event time the
+books have reached, because a replay of last year has its own today.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from typing import Final
+from urllib.parse import quote, urlencode
+
+from pnl.reports.model import CONTACT_DIMENSIONS, DIMENSIONS, Scope
+
+SCOPE_KEYS: Final = ("from", "to", "period", "against", "currency", *DIMENSIONS)
+PAGE_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
+    "live": ("days", "by"),
+    "statement": ("view", "by"),
+    "contacts": ("view", "by", "sort", "cursor", "rows"),
+    "contact": (),
+    "order": ("model",),
+    "entries": ("line", "cursor", "rows"),
+    "health": (),
+}
+CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
+    "days": ("30", "60", "90"),
+    "rows": ("50", "100", "200"),
+    "by": DIMENSIONS,
+    "sort": tuple(s + n for n in ("ended", "handle", "cost", "credit") for s in ("-", "")),
+    "model": ("last", "first", "linear", "position", "time_decay"),
+}
+VIEWS: Final[Mapping[str, tuple[str, ...]]] = {
+    "statement": ("compare", "dims"),
+    "contacts": ("list", "groups"),
+}
+LINES: Final = (
+    "A1a", "A1b", "A2a", "A2b", "A2c", "A3", "A4", "A5", "B", "C1", "C2", "C3", "C4", "C5", "C6",
+    "C7", "net", "unattributed", "A5x", "adjustment", "unbooked",
+)  # fmt: skip
+NONE: Final = "-"
+"""How an address writes the filter value *none* (a contact without a team, say)."""
+
+MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])")
+YEAR = re.compile(r"\d{4}")
+LAST_DAYS = re.compile(r"([1-9]\d{0,2})d")
+ONE_DAY: Final = timedelta(days=1)
+VALUE_LENGTH_MAX: Final = 2000
+
+
+def split_values(shown: str) -> tuple[str, ...]:
+    """Split a filter at its commas; a backslash takes the next character as it is."""
+    values, value, quoted, plain = [], "", False, True
+    for character in shown + ",":
+        if quoted:
+            value, quoted, plain = value + character, False, False
+        elif character == "\\":
+            quoted = True
+        elif character == ",":
+            if value or not plain:
+                values.append("" if value == NONE and plain else value)
+            value, plain = "", True
+        else:
+            value += character
+    return tuple(dict.fromkeys(values))
+
+
+def join_values(values: Iterable[str]) -> str:
+    """Write filter values so that `split_values` reads them again."""
+    return ",".join(
+        NONE if value == "" else "\\-" if value == NONE else re.sub(r"([\\,])", r"\\\1", value)
+        for value in values
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """A page and the accepted keys of its address, in a fixed order.
+
+    `item` is what the path names (an order, a contact). `problems` are sentences about what was
+    left out; the address without it is `link()`.
+    """
+
+    page: str
+    path: str
+    pairs: tuple[tuple[str, str], ...] = ()
+    item: str = ""
+    problems: tuple[str, ...] = ()
+
+    def get(self, key: str, default: str = "") -> str:
+        """Return a key's value, or the default."""
+        return dict(self.pairs).get(key, default)
+
+    def filters(self) -> dict[str, tuple[str, ...]]:
+        """Return the filters of the address: dimension to values."""
+        return {name: split_values(value) for name, value in self.pairs if name in DIMENSIONS}
+
+    def link(self, path: str | None = None, **changes: str | None) -> str:
+        """Return the address with other keys; None drops one, a new page drops page keys.
+
+        `from_` stands for `from`. A changed question begins on its first page.
+        """
+        here = path is None or path == self.path
+        kept = {key: value for key, value in self.pairs if here or key in SCOPE_KEYS}
+        asked = {key.rstrip("_"): value for key, value in changes.items()}
+        if asked and "cursor" not in asked:
+            kept.pop("cursor", None)
+        if "period" in asked:
+            kept.pop("from", None)
+            kept.pop("to", None)
+        elif "from" in asked:
+            kept.pop("period", None)
+        kept |= {key: value for key, value in asked.items() if value is not None}
+        kept = {key: value for key, value in kept.items() if asked.get(key, value) is not None}
+        query = urlencode(kept, quote_via=quote, safe=",")
+        return (self.path if path is None else path) + (f"?{query}" if query else "")
+
+
+def read_address(page: str, path: str, query: Iterable[tuple[str, str]], item: str = "") -> Address:
+    """Read a query string's pairs. What cannot be understood becomes a problem."""
+    known = (*SCOPE_KEYS, *PAGE_KEYS[page])
+    taken: dict[str, str] = {}
+    unknown, problems = [], []
+    for key, value in query:
+        if key == "theme":
+            continue
+        if key not in known:
+            unknown.append(key)
+        elif wrong := _problem(page, key, value):
+            problems.append(wrong)
+        elif key in DIMENSIONS and key in taken:
+            taken[key] += "," + value
+        elif value:
+            taken[key] = value
+    if unknown:
+        listed = ", ".join(dict.fromkeys(name[:40] for name in unknown))
+        noun = "a key" if len(set(unknown)) == 1 else "keys"
+        problems.append(f"The address has {noun} that this page does not know: {listed}.")
+    if ("from" in taken) != ("to" in taken):
+        problems.append("from and to belong together; the other one is missing.")
+        taken.pop("from", None)
+        taken.pop("to", None)
+    if "from" in taken and taken["from"] >= taken["to"]:
+        problems.append(f"from={taken['from']} is not before to={taken['to']}, which is excluded.")
+        del taken["from"], taken["to"]
+    pairs = tuple((key, taken[key]) for key in known if key in taken)
+    return Address(page=page, path=path, pairs=pairs, item=item, problems=tuple(problems))
+
+
+def _problem(page: str, key: str, value: str) -> str:
+    if len(value) > VALUE_LENGTH_MAX:
+        return f"{key} is longer than {VALUE_LENGTH_MAX} characters."
+    shown = value[:60]
+    if not value or key in DIMENSIONS or key == "cursor":
+        return ""
+    if key in {"from", "to"} and _date(value) is None:
+        return f"{key}={shown} is not a date such as 2010-11-01."
+    if key == "period" and not _is_period(value):
+        return f"period={shown} is not a period such as 2010-11, 2010, 30d, today, mtd or all."
+    if key == "against" and not _is_against(value):
+        return f"against={shown} is not previous, same_last_year, none or a range FROM..TO."
+    if key == "currency" and not re.fullmatch(r"[A-Z]{3}", value):
+        return f"currency={shown} is not a code such as GBP."
+    choices = VIEWS[page] if key == "view" else LINES if key == "line" else CHOICES.get(key)
+    if choices is not None and value not in choices:
+        return f"{key}={shown} is none of: {', '.join(choices)}."
+    if key == "by" and page == "contacts" and value not in CONTACT_DIMENSIONS:
+        return f"by={shown}: contacts are not split by it; one of {', '.join(CONTACT_DIMENSIONS)}."
+    return ""
+
+
+def _date(value: str) -> date | None:
+    try:
+        return date.fromisoformat(value) if re.fullmatch(r"\d{4}-\d\d-\d\d", value) else None
+    except ValueError:
+        return None
+
+
+def _is_period(value: str) -> bool:
+    named = value in {"today", "mtd", "ytd", "all"}
+    year = YEAR.fullmatch(value) is not None and int(value) > 0
+    month = MONTH.fullmatch(value) is not None and int(value[:4]) > 0
+    return named or year or month or LAST_DAYS.fullmatch(value) is not None
+
+
+def _is_against(value: str) -> bool:
+    if value in {"previous", "same_last_year", "none"}:
+        return True
+    first, dots, last = value.partition("..")
+    start, end = _date(first), _date(last)
+    return bool(dots) and start is not None and end is not None and start < end
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """An address resolved at a moment: the scope, and the scope it is compared with, if any."""
+
+    scope: Scope
+    previous: Scope | None
+    whole_days: int | None
+    """Days of the calendar month or year that a running period belongs to; None: not running."""
+
+
+def resolve(address: Address, as_of: date | None, currency: str) -> Question:
+    """Return what the address asks for when the books have reached the local day `as_of`."""
+    start, end = _range(address, as_of)
+    filters = address.filters()
+    scope = Scope(currency=address.get("currency", currency), start=start, end=end, **filters)
+    against = _against(address.get("against", "previous"), start, end)
+    previous = replace(scope, start=against[0], end=against[1]) if against else None
+    return Question(scope=scope, previous=previous, whole_days=_whole_days(scope, as_of))
+
+
+def _range(address: Address, as_of: date | None) -> tuple[date | None, date | None]:
+    first, last = address.get("from"), address.get("to")
+    if first:
+        return date.fromisoformat(first), date.fromisoformat(last)
+    period = address.get("period", "mtd")
+    if found := MONTH.fullmatch(period):
+        start = date(int(found[1]), int(found[2]), 1)
+        return start, next_month(start)
+    if YEAR.fullmatch(period):
+        return date(int(period), 1, 1), date(int(period) + 1, 1, 1)
+    if as_of is None or period == "all":
+        return None, None
+    tomorrow = as_of + ONE_DAY
+    if found := LAST_DAYS.fullmatch(period):
+        return tomorrow - int(found[1]) * ONE_DAY, tomorrow
+    starts = {"today": as_of, "mtd": as_of.replace(day=1), "ytd": as_of.replace(month=1, day=1)}
+    return starts[period], tomorrow
+
+
+def next_month(day: date) -> date:
+    """Return the first day of the next month."""
+    return (day.replace(day=1) + 31 * ONE_DAY).replace(day=1)
+
+
+def previous_month(day: date) -> date:
+    """Return the first day of the month before."""
+    return (day.replace(day=1) - ONE_DAY).replace(day=1)
+
+
+def _against(asked: str, start: date | None, end: date | None) -> tuple[date, date] | None:
+    if asked == "none" or start is None or end is None:
+        return None
+    if asked == "same_last_year":
+        return _years_back(start), _years_back(end)
+    if ".." in asked:
+        first, _, last = asked.partition("..")
+        return date.fromisoformat(first), date.fromisoformat(last)
+    if start.day == 1 and end.day == 1:
+        months = (end.year - start.year) * 12 + end.month - start.month
+        first = start
+        for _ in range(months):
+            first = previous_month(first)
+        return first, start
+    if start.day == 1 and end <= next_month(start):
+        first = previous_month(start)
+        return first, min(first + (end - start), start)
+    return start - (end - start), start
+
+
+def _years_back(day: date) -> date:
+    leap_day = (day.month, day.day) == (2, 29)
+    return day.replace(year=day.year - 1, day=28 if leap_day else day.day)
+
+
+def _whole_days(scope: Scope, as_of: date | None) -> int | None:
+    if scope.start is None or scope.end is None or as_of is None:
+        return None
+    runs_from_first = scope.start.day == 1 and scope.start <= as_of
+    whole = next_month(scope.start)
+    if not runs_from_first or scope.end > whole or as_of >= whole:
+        return None
+    return (whole - scope.start).days

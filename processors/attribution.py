@@ -1,0 +1,134 @@
+"""Weights per model, and from weights to credits that add up.
+
+Law (I1): the credits of an order and what stays unattributed sum to its net revenue, exactly,
+under every model; another model moves credit among contacts and nothing else (I11).
+
+An order is split over *touchpoints* (a case if it is known, else a chain), the share of a case
+again over its contacts by handle time. The path is always sorted by (ended_at, bytes of
+contact_id) before splitting: remainders go to the earliest, so the list's order must not depend
+on arrival. Multi-touch models by sampling (Markov, Shapley) are worked out offline and would
+enter as weights.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from processors.money import split
+from processors.policy import Model
+from processors.results import PathContact
+from streams.facts import Millis
+
+HALF_LIFE_MS: Final = 7 * 86_400_000
+_DECAY_ONE: Final = 2**32
+
+
+@dataclass(frozen=True, slots=True)
+class Touchpoint:
+    """What may earn credit: when it last ended, and the places of its contacts in the path."""
+
+    at: Millis
+    contact_id: str
+    places: tuple[int, ...]
+
+
+def touchpoints(
+    path: Sequence[PathContact], ordered_at: Millis, lookback_ms: int
+) -> list[Touchpoint]:
+    """Return the touchpoints of an order, oldest first (DEF-ELIG, DEF-TOUCH).
+
+    `path` holds handled chains sorted by (ended_at, contact_id) that ended no later than the
+    order; those that ended more than the lookback before it are left out. A case stands at its
+    last eligible contact.
+    """
+    since = ordered_at - lookback_ms
+    cases: dict[str, list[int]] = {}
+    found: list[Touchpoint] = []
+    for place, contact in enumerate(path):
+        if contact.ended_at < since:
+            continue
+        if contact.case_id is None:
+            found.append(Touchpoint(contact.ended_at, contact.contact_id, (place,)))
+        else:
+            cases.setdefault(contact.case_id, []).append(place)
+    if cases:
+        for places in cases.values():
+            last = path[places[-1]]
+            found.append(Touchpoint(last.ended_at, last.contact_id, tuple(places)))
+        # Text compares by code point, which is the order of its UTF-8 bytes.
+        found.sort(key=lambda touch: (touch.at, touch.contact_id))
+    return found
+
+
+def weights(model: Model, ages_ms: Sequence[int]) -> list[int]:
+    """Return an integer weight per touchpoint, oldest first (DEF-MODEL).
+
+    `ages_ms` says how long before the order each touchpoint ended; only time decay needs it.
+    """
+    n = len(ages_ms)
+    if n == 0:
+        return []
+    match model:
+        case "last":
+            return [0] * (n - 1) + [1]
+        case "first":
+            return [1] + [0] * (n - 1)
+        case "linear":
+            return [1] * n
+        case "position":
+            if n <= 2:
+                return [1] * n
+            if n == 3:
+                return [2, 1, 2]
+            return [2 * (n - 2)] + [1] * (n - 2) + [2 * (n - 2)]
+        case "time_decay":
+            return [round(_DECAY_ONE * 2.0 ** (-age / HALF_LIFE_MS)) for age in ages_ms]
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """How one product class of an order is shared: touchpoints and their weights."""
+
+    path: Sequence[PathContact]
+    touches: Sequence[Touchpoint]
+    weights: Sequence[int]
+
+    def split(self, amount_minor: int) -> dict[int, int]:
+        """Split an amount over the contacts: place in the path to minor units, zeros included.
+
+        Empty without touchpoints. A touchpoint's part is split over its contacts by handle time,
+        equally if none has any (DEF-CASESPLIT).
+        """
+        credit_at: dict[int, int] = {}
+        alone = len(self.touches) == 1
+        parts = [amount_minor] if alone else split(amount_minor, self.weights)
+        for touch, part in zip(self.touches, parts, strict=True):
+            if len(touch.places) == 1:
+                credit_at[touch.places[0]] = part
+                continue
+            handle = [self.path[place].handle_ms for place in touch.places]
+            if not any(handle):
+                handle = [1] * len(handle)
+            credit_at.update(zip(touch.places, split(part, handle), strict=True))
+        return credit_at
+
+    def vector(self, gross_minor: int, net_minor: int) -> tuple[dict[int, int], int]:
+        """Return the credits of a net amount by place in the path, and what is unattributed.
+
+        The vector keeps the sign of the gross amount: a net of the other sign (more was refunded
+        than sold) is wholly unattributed, and so is an order without touchpoints (RUL-SIGN,
+        DEF-UNATTR).
+        """
+        if not self.touches:
+            return {}, net_minor
+        if (net_minor < 0) != (gross_minor < 0) and net_minor != 0:
+            return self.split(0), net_minor
+        return self.split(net_minor), 0
+
+
+def shares(
+    model: Model, path: Sequence[PathContact], ordered_at: Millis, lookback_ms: int
+) -> Shares:
+    """Return how an order is shared under a model, within one lookback."""
+    touches = touchpoints(path, ordered_at, lookback_ms)
+    return Shares(path, touches, weights(model, [ordered_at - touch.at for touch in touches]))

@@ -1,0 +1,187 @@
+"""What a chain costs and is charged: C1 handling, C3 channel, A2 fees.
+
+Law: these entries follow from the chain, the rates, and whether a support order was sold in it;
+no order's revenue is theirs. Every leg costs handling, transfers included; channel and fee are
+once per chain (DEF-RATE, RUL-C1, RUL-C3, RUL-FEE).
+"""
+
+from collections.abc import Collection, Sequence
+
+from processors.money import at_rate
+from processors.policy import ChannelRate, Policy, Tariff
+from processors.results import UNBOOKED, Entry
+from processors.touchpoints import Chain, is_control
+from streams.facts import SELF_SERVICE, Contact
+
+_NO_RATE = ChannelRate()
+
+
+def loaded_rate(leg: Contact, policy: Policy) -> int:
+    """Return the loaded hourly rate of a leg: by agent, else by queue, else the default."""
+    if leg.agent_id is not None:
+        by_agent = policy.loaded_per_hour_minor_by_agent.get(leg.agent_id)
+        if by_agent is not None:
+            return by_agent
+    return policy.loaded_per_hour_minor_by_queue.get(leg.queue, policy.loaded_per_hour_minor)
+
+
+def handling_entry(leg: Contact, chain: Chain, policy: Policy) -> Entry | None:
+    """Return C1 of a leg, under the leg's own queue and agent; None if it costs nothing."""
+    if leg.agent_id is None and leg.disposition_code == SELF_SERVICE:
+        return None
+    handle_ms = leg.talk_ms + leg.hold_ms + leg.wrap_ms
+    amount = at_rate(handle_ms, loaded_rate(leg, policy)) if handle_ms else 0
+    if amount == 0:
+        return None
+    return Entry(
+        line="C1",
+        basis="standard",
+        amount_minor=-amount,
+        currency=policy.currency,
+        effective_at=leg.ended_at,
+        contact_id=chain.contact_id,
+        leg_id=leg.contact_id,
+        case_id=chain.case_id or "",
+        queue=leg.queue,
+        team=leg.team or "",
+        agent_id=leg.agent_id or "",
+        channel=leg.channel,
+        reason=leg.reason or "",
+        kind=leg.kind,
+    )
+
+
+def chain_entry(
+    chain: Chain,
+    line: str,
+    amount_minor: int,
+    currency: str,
+    *,
+    effective_at: int | None = None,
+    leg_id: str = "",
+    tariff: str = "",
+    note: str = "",
+) -> Entry:
+    """Return an entry about a chain, under the chain's dimensions, dated by its end."""
+    return Entry(
+        line=line,
+        basis="standard" if line == "C3" else "booked",
+        amount_minor=amount_minor,
+        currency=currency,
+        effective_at=chain.ended_at if effective_at is None else effective_at,
+        contact_id=chain.contact_id,
+        leg_id=leg_id,
+        case_id=chain.case_id or "",
+        queue=chain.queue,
+        team=chain.team,
+        agent_id=chain.agent_id,
+        channel=chain.channel,
+        reason=chain.reason,
+        kind=chain.kind,
+        tariff=tariff,
+        note=note,
+    )
+
+
+def chain_entries(
+    chain: Chain,
+    legs: Sequence[Contact],
+    policy: Policy,
+    *,
+    displaced: bool,
+    events_charged_here: Collection[str],
+) -> tuple[Entry, ...]:
+    """Return all that a chain books.
+
+    `displaced`: a support order line sold in this chain takes the place of its fees.
+    `events_charged_here`: the per-event tariffs that this chain of its case is charged for.
+    """
+    entries: list[Entry] = []
+    billed = [leg for leg in legs if not is_control(leg)]
+    for leg in billed:
+        entry = handling_entry(leg, chain, policy)
+        if entry is not None:
+            entries.append(entry)
+        rate = policy.channels.get(leg.channel, _NO_RATE)
+        if rate.per_minute_minor:
+            amount = at_rate(leg.talk_ms + leg.hold_ms, 60 * rate.per_minute_minor)
+            if amount:
+                entries.append(
+                    chain_entry(
+                        chain,
+                        "C3",
+                        -amount,
+                        policy.currency,
+                        effective_at=leg.ended_at,
+                        leg_id=leg.contact_id,
+                    )
+                )
+    once = policy.channels.get(chain.channel, _NO_RATE).per_contact_minor
+    if once and billed:
+        entries.append(chain_entry(chain, "C3", -once, policy.currency))
+    if chain.has_fee and chain.handled:
+        entries += fee_entries(chain, billed, policy, displaced, events_charged_here)
+    return tuple(entries)
+
+
+def fee_entries(
+    chain: Chain,
+    legs: Sequence[Contact],
+    policy: Policy,
+    displaced: bool,
+    events_charged_here: Collection[str],
+) -> list[Entry]:
+    """Return the fees of a handled chain, lines A2a (event), A2b (minute), A2c (flat, stated)."""
+    entries: list[Entry] = []
+    seconds: dict[str, int] = {}
+    for leg in legs:
+        if leg.fee is None:
+            continue
+        if leg.fee.amount_minor is not None:
+            if leg.fee.amount_minor and not displaced:
+                currency = leg.fee.currency or policy.currency
+                entries.append(
+                    chain_entry(chain, "A2c", leg.fee.amount_minor, currency, leg_id=leg.contact_id)
+                )
+        elif leg.fee.tariff is not None:
+            seconds[leg.fee.tariff] = seconds.get(leg.fee.tariff, 0) + leg.talk_ms + leg.hold_ms
+    for name, charged_ms in sorted(seconds.items()):
+        tariff = policy.tariffs.get(name)
+        if tariff is None:
+            entries.append(
+                chain_entry(chain, UNBOOKED, 0, policy.currency, tariff=name, note="unknown_tariff")
+            )
+            continue
+        per_event = tariff.kind == "per_event"
+        due = name in events_charged_here if per_event else not displaced
+        line, amount = fee(tariff, charged_ms)
+        if due and amount:
+            entries.append(chain_entry(chain, line, amount, policy.currency, tariff=name))
+    return entries
+
+
+def fee(tariff: Tariff, charged_ms: int) -> tuple[str, int]:
+    """Return the line and the amount a tariff charges for this much talk and hold (RUL-FEE)."""
+    match tariff.kind:
+        case "per_event":
+            return "A2a", tariff.amount_minor
+        case "flat":
+            return "A2c", tariff.amount_minor
+        case "per_minute":
+            increment = tariff.increment_ms
+            rounded = -(-charged_ms // increment) * increment
+            return "A2b", at_rate(max(tariff.minimum_ms, rounded), tariff.per_hour_minor)
+
+
+def event_tariffs(legs: Sequence[Contact], policy: Policy) -> set[str]:
+    """Return the per-event tariffs that some legs carry."""
+    return {
+        leg.fee.tariff
+        for leg in legs
+        if leg.fee is not None
+        and leg.fee.amount_minor is None
+        and leg.fee.tariff is not None
+        and not is_control(leg)
+        and (tariff := policy.tariffs.get(leg.fee.tariff)) is not None
+        and tariff.kind == "per_event"
+    }

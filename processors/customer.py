@@ -1,0 +1,389 @@
+"""What is remembered of a customer: the facts that can still matter, and what was booked for them.
+
+Law: everything here but the items themselves is an index that can be rebuilt from them, so a
+customer read back from the state equals the one that was never put away. The items are what the
+state keeps: one per fact, so that a fact costs the same however long the journey is.
+
+The chains of legs are indexed here (`relink`), because a leg that arrives can join two of them.
+"""
+
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterable, Iterator
+from typing import Final, Literal, TypeAlias
+
+import msgspec
+
+from processors.results import Entry
+from processors.settlement import Settlement
+from processors.touchpoints import Chain, chain_of, leg_order
+from streams.facts import Contact, Cost, Fact, Millis, Order, Resolution, event_time_of
+
+STATE_VERSION: Final = 1
+_LAST: Final = "\U0010ffff"
+"""Sorts after every identity."""
+Kind: TypeAlias = Literal["c", "o", "r", "x"]
+ItemKey: TypeAlias = tuple[Kind, str]
+
+
+class LegItem(msgspec.Struct, array_like=True, gc=False):
+    """A leg; if it names a chain: what the chain booked, and how many records it has had."""
+
+    fact: Contact
+    booked: tuple[Entry, ...] = ()
+    version: int = 0
+
+
+class OrderItem(msgspec.Struct, array_like=True, gc=False):
+    """A sale or refund, what it booked, how often its vector and its record were published.
+
+    `late`: it came too late to be attributed. `kept`: chains that may have earned it and whose
+    legs are forgotten. `gone`: what a refund took from orders that are forgotten.
+    """
+
+    fact: Order
+    booked: tuple[Entry, ...] = ()
+    revision: int = 0
+    version: int = 0
+    late: bool = False
+    kept: tuple[Chain, ...] = ()
+    gone: tuple[tuple[str, int], ...] = ()
+
+
+class ResolutionItem(msgspec.Struct, array_like=True, gc=False):
+    """A resolution."""
+
+    fact: Resolution
+
+
+class CostItem(msgspec.Struct, array_like=True, gc=False):
+    """A cost and what it booked."""
+
+    fact: Cost
+    booked: tuple[Entry, ...] = ()
+
+
+Item: TypeAlias = LegItem | OrderItem | ResolutionItem | CostItem
+
+
+class Customer:
+    """One customer's journey, decoded. Mutable: `processors.journeys` is its only writer."""
+
+    __slots__ = (
+        "case_chains",
+        "case_resolutions",
+        "chain_of",
+        "chains",
+        "changed",
+        "cost_refs",
+        "costs",
+        "credits",
+        "ends",
+        "joins",
+        "key",
+        "legs",
+        "length_ms_max",
+        "members",
+        "oldest_double",
+        "oldest_single",
+        "orders",
+        "refunds_of",
+        "resolutions",
+        "sales",
+        "same_chain",
+        "settled",
+        "sold_refs",
+        "unlinked",
+        "watermark",
+        "wrap_ms_max",
+    )
+
+    def __init__(self, key: str, items: Iterable[Item] = ()) -> None:
+        self.key = key
+        self.watermark: Millis | None = None
+        # No item kept for one horizon, or two, but chains and sales is older than these.
+        self.oldest_single: Millis | None = None
+        self.oldest_double: Millis | None = None
+        self.changed: set[ItemKey] = set()
+        self.legs: dict[str, LegItem] = {}
+        self.orders: dict[str, OrderItem] = {}
+        self.resolutions: dict[str, ResolutionItem] = {}
+        self.costs: dict[str, CostItem] = {}
+        # Chains by name, their legs in leg order, and where a leg belongs.
+        self.chains: dict[str, Chain] = {}
+        self.members: dict[str, tuple[str, ...]] = {}
+        self.chain_of: dict[str, str] = {}
+        self.same_chain: dict[str, set[str]] = {}
+        self.joins: dict[str, set[str]] = {}
+        self.case_chains: dict[str, set[str]] = {}
+        self.case_resolutions: dict[str, set[str]] = {}
+        self.ends: list[tuple[Millis, str]] = []
+        self.length_ms_max = 0
+        self.wrap_ms_max = 0
+        # Orders by time, and by what they refer to.
+        self.sales: list[tuple[Millis, str]] = []
+        self.sold_refs: dict[str, set[str]] = {}
+        self.refunds_of: dict[str, set[str]] = {}
+        self.unlinked: dict[str, set[str]] = {}
+        self.settled: dict[str, Settlement] = {}
+        self.cost_refs: dict[str, set[str]] = {}
+        self.credits: dict[str, dict[str, int]] = {}
+        legs: list[str] = []
+        for item in items:
+            self.observe(item.fact)
+            if isinstance(item, LegItem):
+                self.legs[item.fact.contact_id] = item
+                legs.append(item.fact.contact_id)
+            elif isinstance(item, OrderItem):
+                self.orders[item.fact.order_id] = item
+                self.index_order(item.fact)
+                self.add_credits(item.booked, 1)
+            elif isinstance(item, CostItem):
+                self.costs[item.fact.event_id] = item
+                self.index_cost(item.fact)
+            else:
+                self.resolutions[item.fact.event_id] = item
+                self.index_resolution(item.fact)
+        self._link_all(legs)
+
+    # --- time
+
+    def observe(self, fact: Fact) -> None:
+        """Move the watermark: the largest event time seen of this customer."""
+        at = event_time_of(fact)
+        if self.watermark is None or at > self.watermark:
+            self.watermark = at
+        if isinstance(fact, Order):
+            if self.oldest_double is None or at < self.oldest_double:
+                self.oldest_double = at
+        elif self.oldest_single is None or at < self.oldest_single:
+            self.oldest_single = at
+
+    # --- items
+
+    def change(self, kind: Kind, identity: str) -> None:
+        """Note that an item must be written to the state."""
+        self.changed.add((kind, identity))
+
+    def item(self, key: ItemKey) -> Item | None:
+        """Return an item, None if it was forgotten."""
+        kind, identity = key
+        match kind:
+            case "c":
+                return self.legs.get(identity)
+            case "o":
+                return self.orders.get(identity)
+            case "r":
+                return self.resolutions.get(identity)
+            case "x":
+                return self.costs.get(identity)
+
+    # --- legs and chains
+
+    def legs_of(self, name: str) -> list[Contact]:
+        """Return the legs of a chain in leg order."""
+        return [self.legs[leg_id].fact for leg_id in self.members[name]]
+
+    def relink(
+        self, new: Contact, old: Contact | None
+    ) -> tuple[dict[str, Chain], dict[str, Chain]]:
+        """Put a leg in the place of its former revision; return the chains before and after.
+
+        Only chains that the leg left, joined or is part of are in the two mappings.
+        """
+        leg_id = new.contact_id
+        pool = {leg_id}
+        if old is not None and not old.withdrawn:
+            self._pull(pool, leg_id)
+            self._unlink(old)
+        if not new.withdrawn:
+            self._link(new)
+            for other in self._neighbours(new):
+                self._pull(pool, other)
+        before = {}
+        for name in {self.chain_of[i] for i in pool if i in self.chain_of}:
+            before[name] = self._drop_chain(name)
+        live = [i for i in pool if not self.legs[i].fact.withdrawn]
+        return before, self._chain_up(live)
+
+    def _pull(self, pool: set[str], leg_id: str) -> None:
+        name = self.chain_of.get(leg_id)
+        if name is not None:
+            pool.update(self.members[name])
+
+    def _link(self, leg: Contact) -> None:
+        if leg.chain_id is not None:
+            self.same_chain.setdefault(leg.chain_id, set()).add(leg.contact_id)
+        elif leg.transfer_of is not None:
+            self.joins.setdefault(leg.transfer_of, set()).add(leg.contact_id)
+
+    def _unlink(self, leg: Contact) -> None:
+        if leg.chain_id is not None:
+            _discard(self.same_chain, leg.chain_id, leg.contact_id)
+        elif leg.transfer_of is not None:
+            _discard(self.joins, leg.transfer_of, leg.contact_id)
+
+    def _neighbours(self, leg: Contact) -> Iterator[str]:
+        if leg.chain_id is not None:
+            yield from self.same_chain.get(leg.chain_id, ())
+        elif leg.transfer_of is not None:
+            target = self.legs.get(leg.transfer_of)
+            if target is not None and not target.fact.withdrawn:
+                yield leg.transfer_of
+        if self.joins:
+            yield from self.joins.get(leg.contact_id, ())
+
+    def _chain_up(self, leg_ids: Iterable[str]) -> dict[str, Chain]:
+        """Build the chains of some legs that are linked among themselves only."""
+        left = set(leg_ids)
+        found = {}
+        while left:
+            start = left.pop()
+            component, open_ends = [start], [start]
+            while open_ends:
+                for other in self._neighbours(self.legs[open_ends.pop()].fact):
+                    if other in left:
+                        left.remove(other)
+                        component.append(other)
+                        open_ends.append(other)
+            chain = self._add_chain(component)
+            found[chain.contact_id] = chain
+        return found
+
+    def _add_chain(self, leg_ids: list[str]) -> Chain:
+        legs = [self.legs[leg_id].fact for leg_id in leg_ids]
+        if len(legs) > 1:
+            legs.sort(key=leg_order)
+        chain = chain_of(legs)
+        name = chain.contact_id
+        self.chains[name] = chain
+        self.members[name] = tuple([leg.contact_id for leg in legs])
+        for leg in legs:
+            self.chain_of[leg.contact_id] = name
+        if chain.case_id is not None:
+            self.case_chains.setdefault(chain.case_id, set()).add(name)
+        insort(self.ends, (chain.ended_at, name))
+        self.length_ms_max = max(self.length_ms_max, chain.ended_at - chain.started_at)
+        for leg in legs:
+            self.wrap_ms_max = max(self.wrap_ms_max, leg.wrap_ms)
+        return chain
+
+    def _drop_chain(self, name: str) -> Chain:
+        chain = self.chains.pop(name)
+        for leg_id in self.members.pop(name):
+            del self.chain_of[leg_id]
+        if chain.case_id is not None:
+            _discard(self.case_chains, chain.case_id, name)
+        end = (chain.ended_at, name)
+        del self.ends[bisect_left(self.ends, end)]
+        return chain
+
+    def _link_all(self, leg_ids: list[str]) -> None:
+        live = [i for i in leg_ids if not self.legs[i].fact.withdrawn]
+        for leg_id in live:
+            self._link(self.legs[leg_id].fact)
+        self._chain_up(live)
+
+    def chains_ended(self, since: Millis, until: Millis) -> list[Chain]:
+        """Return the chains that ended in [since, until], in order of (ended_at, contact_id)."""
+        low = bisect_left(self.ends, (since, ""))
+        high = bisect_right(self.ends, (until, _LAST))
+        return [self.chains[name] for _, name in self.ends[low:high]]
+
+    def chains_open(self, at: Millis) -> list[Chain]:
+        """Return the chains that some agent may have had open at a moment."""
+        low = bisect_left(self.ends, (at - self.wrap_ms_max, ""))
+        high = bisect_right(self.ends, (at + self.length_ms_max, _LAST))
+        return [self.chains[name] for _, name in self.ends[low:high]]
+
+    def chains_named(self, ref: str) -> list[Chain]:
+        """Return the chains that a contact_id or chain_id may mean."""
+        names = {self.chain_of[i] for i in self.same_chain.get(ref, ())}
+        if ref in self.chain_of:
+            names.add(self.chain_of[ref])
+        return [self.chains[name] for name in names]
+
+    def forget_chain(self, name: str) -> None:
+        """Forget a chain and its legs."""
+        for leg_id in self.members[name]:
+            self._unlink(self.legs[leg_id].fact)
+            self.change("c", leg_id)
+        legs = self.members[name]
+        self._drop_chain(name)
+        for leg_id in legs:
+            del self.legs[leg_id]
+        self.credits.pop(name, None)
+
+    # --- orders and costs
+
+    def index_order(self, order: Order) -> None:
+        """Enter an order in the indexes by time and reference."""
+        if order.withdrawn:
+            return
+        if order.kind == "sale":
+            insort(self.sales, (order.occurred_at, order.order_id))
+            if order.contact_id is not None:
+                self.sold_refs.setdefault(order.contact_id, set()).add(order.order_id)
+        elif order.kind != "adjustment":
+            if order.refund_of is not None:
+                self.refunds_of.setdefault(order.refund_of, set()).add(order.order_id)
+            else:
+                self.unlinked.setdefault(order.currency, set()).add(order.order_id)
+
+    def unindex_order(self, order: Order) -> None:
+        """Take an order out of the indexes."""
+        if order.withdrawn:
+            return
+        if order.kind == "sale":
+            del self.sales[bisect_left(self.sales, (order.occurred_at, order.order_id))]
+            if order.contact_id is not None:
+                _discard(self.sold_refs, order.contact_id, order.order_id)
+        elif order.kind != "adjustment":
+            if order.refund_of is not None:
+                _discard(self.refunds_of, order.refund_of, order.order_id)
+            else:
+                _discard(self.unlinked, order.currency, order.order_id)
+
+    def sales_between(self, since: Millis, until: Millis) -> list[str]:
+        """Return the sales that occurred in [since, until]."""
+        low = bisect_left(self.sales, (since, ""))
+        high = bisect_right(self.sales, (until, _LAST))
+        return [order_id for _, order_id in self.sales[low:high]]
+
+    def index_cost(self, cost: Cost) -> None:
+        """Enter a cost in the index by the contact it names."""
+        if cost.contact_id is not None and not cost.withdrawn:
+            self.cost_refs.setdefault(cost.contact_id, set()).add(cost.event_id)
+
+    def unindex_cost(self, cost: Cost) -> None:
+        """Take a cost out of the index."""
+        if cost.contact_id is not None and not cost.withdrawn:
+            _discard(self.cost_refs, cost.contact_id, cost.event_id)
+
+    def index_resolution(self, resolution: Resolution) -> None:
+        """Enter a resolution in the index by case."""
+        if not resolution.withdrawn:
+            self.case_resolutions.setdefault(resolution.case_id, set()).add(resolution.event_id)
+
+    def unindex_resolution(self, resolution: Resolution) -> None:
+        """Take a resolution out of the index."""
+        if not resolution.withdrawn:
+            _discard(self.case_resolutions, resolution.case_id, resolution.event_id)
+
+    def add_credits(self, entries: Iterable[Entry], sign: int) -> set[str]:
+        """Add what order entries credit to chains; return the chains concerned."""
+        concerned = set()
+        for entry in entries:
+            if entry.contact_id and entry.line != "B":
+                by_currency = self.credits.setdefault(entry.contact_id, {})
+                total = by_currency.get(entry.currency, 0) + sign * entry.amount_minor
+                by_currency[entry.currency] = total
+                concerned.add(entry.contact_id)
+        return concerned
+
+
+def _discard(index: dict[str, set[str]], key: str, value: str) -> None:
+    members = index.get(key)
+    if members is not None:
+        members.discard(value)
+        if not members:
+            del index[key]

@@ -1,0 +1,47 @@
+"""Local days: the calendar of the reporting time zone, as days since 1970-01-01.
+
+A day is a day, 23 or 25 hours long where the clocks change: spread amounts know only days.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from streams.facts import Day, LocalDate, Millis
+
+_EPOCH_DATE = date(1970, 1, 1)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def day_of_date(value: date) -> Day:
+    """Return the day of a calendar date."""
+    return (value - _EPOCH_DATE).days
+
+
+def date_of_day(day: Day) -> date:
+    """Return the calendar date of a day."""
+    return _EPOCH_DATE + timedelta(days=day)
+
+
+def instant_of_day(day: Day, zone: ZoneInfo) -> Millis:
+    """Return when a local day begins, in milliseconds since 1970-01-01T00:00:00Z."""
+    midnight = datetime.combine(date_of_day(day), datetime.min.time(), tzinfo=zone)
+    return round(midnight.timestamp() * 1000)
+
+
+def day_of_instant(at: Millis, zone: ZoneInfo) -> Day:
+    """Return the local day an instant falls on."""
+    return day_of_date((_EPOCH + timedelta(milliseconds=at)).astimezone(zone).date())
+
+
+@lru_cache(maxsize=8)
+def local_days(zone: ZoneInfo) -> Callable[[Millis | LocalDate], Day]:
+    """Return the function from an instant or a written local date to its local day."""
+
+    def local_day(value: Millis | LocalDate) -> Day:
+        if isinstance(value, str):
+            return day_of_date(date.fromisoformat(value))
+        return day_of_instant(value, zone)
+
+    return local_day

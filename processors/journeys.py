@@ -1,0 +1,180 @@
+"""One fact in, results out: the composition of everything else for one customer.
+
+Law: the sums booked for a customer depend on which facts are known, not on the order or the
+number of times they arrived (I4). A fact with a higher revision takes the place of the former
+one; equal or lower is a duplicate; equal revision with other values is a conflict, and the first
+stands (RUL-SAME).
+
+A fact older than the horizon is booked, but it is too late to take part in attribution, and it
+is not kept (RUL-KEEP): sent again, it counts again.
+"""
+
+from dataclasses import dataclass
+
+from processors.customer import CostItem, Customer, LegItem, OrderItem, ResolutionItem
+from processors.forget import forget
+from processors.policy import Policy
+from processors.rebook import Rebooking
+from processors.refunds import concerned, settlement_of
+from processors.results import (
+    AttributionRecord,
+    ContactRecord,
+    Disposition,
+    Entry,
+    OrderRecord,
+)
+from streams.facts import Contact, Cost, Fact, Order, Resolution, event_time_of
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What a fact did. `conflict` says in words why it is dead-lettered, else it is empty."""
+
+    disposition: Disposition
+    entries: tuple[Entry, ...] = ()
+    attributions: tuple[AttributionRecord, ...] = ()
+    contacts: tuple[ContactRecord, ...] = ()
+    orders: tuple[OrderRecord, ...] = ()
+    conflict: str = ""
+
+
+_DUPLICATE = Applied("duplicate")
+
+
+class Journeys:
+    """Applies facts to customers. Holds the policy and nothing else."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+
+    def apply(self, customer: Customer, fact: Fact) -> Applied:
+        """Apply one fact to the customer whose key it carries, changing the customer."""
+        old = _former(customer, fact)
+        if old is not None:
+            if fact.revision < old.revision or fact == old:
+                return _DUPLICATE
+            conflict = _conflict(old, fact)
+            if conflict:
+                return Applied("dead", conflict=conflict)
+        late = old is None and self._is_late(customer, fact)
+        kept = not late or self._is_kept(customer, fact)
+        # A late fact that is not kept is booked as if the customer had no other.
+        target = customer if kept else Customer(customer.key)
+        rebooking = Rebooking(target, self.policy)
+        self._enter(target, fact, rebooking, late=late)
+        rebooking.run()
+        if not late:
+            forget(customer, self.policy)
+        return Applied(
+            "late" if late else "applied",
+            tuple(rebooking.entries),
+            tuple(rebooking.attributions),
+            tuple(rebooking.contacts),
+            tuple(rebooking.orders),
+        )
+
+    def _is_late(self, customer: Customer, fact: Fact) -> bool:
+        """Say whether a fact is too old to take part: refunds find orders for two horizons."""
+        if customer.watermark is None:
+            return False
+        horizons = 2 if isinstance(fact, Order) and fact.kind != "sale" else 1
+        return event_time_of(fact) < customer.watermark - horizons * self.policy.horizon_ms
+
+    def _is_kept(self, customer: Customer, fact: Fact) -> bool:
+        """Say whether a late fact is kept all the same: a sale is, for two horizons."""
+        if not isinstance(fact, Order) or customer.watermark is None:
+            return False
+        return fact.occurred_at >= customer.watermark - 2 * self.policy.horizon_ms
+
+    def _enter(self, customer: Customer, fact: Fact, rebooking: Rebooking, *, late: bool) -> None:
+        """Put a fact in the place of its former revision and note what that affects."""
+        customer.observe(fact)
+        if isinstance(fact, Contact):
+            leg = customer.legs.get(fact.contact_id)
+            former = None
+            if leg is None:
+                customer.legs[fact.contact_id] = LegItem(fact)
+            else:
+                former, leg.fact = leg.fact, fact
+            customer.change("c", fact.contact_id)
+            rebooking.relink(fact, former)
+        elif isinstance(fact, Order):
+            self._enter_order(customer, fact, rebooking, late=late)
+        elif isinstance(fact, Resolution):
+            _enter_resolution(customer, fact, rebooking)
+        else:
+            _enter_cost(customer, fact, rebooking)
+
+    def _enter_order(
+        self, customer: Customer, order: Order, rebooking: Rebooking, *, late: bool
+    ) -> None:
+        before = {
+            currency: settlement_of(customer, currency, self.policy)
+            for currency in customer.unlinked
+        }
+        item = customer.orders.get(order.order_id)
+        versions = [order]
+        if item is None:
+            item = customer.orders[order.order_id] = OrderItem(order, late=late)
+        else:
+            versions.append(item.fact)
+            customer.unindex_order(item.fact)
+            item.fact = order
+        customer.index_order(order)
+        for version in versions:
+            rebooking.affect_fees(version)
+            ids = concerned(customer, version, before.get(version.currency), self.policy)
+            rebooking.affect_orders(ids)
+
+
+def _enter_resolution(customer: Customer, fact: Resolution, rebooking: Rebooking) -> None:
+    item = customer.resolutions.get(fact.event_id)
+    if item is None:
+        customer.resolutions[fact.event_id] = ResolutionItem(fact)
+    else:
+        customer.unindex_resolution(item.fact)
+        rebooking.affect_case(item.fact.case_id)
+        item.fact = fact
+    customer.index_resolution(fact)
+    customer.change("r", fact.event_id)
+    rebooking.affect_case(fact.case_id)
+
+
+def _enter_cost(customer: Customer, fact: Cost, rebooking: Rebooking) -> None:
+    item = customer.costs.get(fact.event_id)
+    if item is None:
+        customer.costs[fact.event_id] = CostItem(fact)
+    else:
+        customer.unindex_cost(item.fact)
+        item.fact = fact
+    customer.index_cost(fact)
+    rebooking.affect_cost(fact.event_id)
+
+
+def _former(customer: Customer, fact: Fact) -> Fact | None:
+    """Return the fact of the same identity that is remembered."""
+    item: LegItem | OrderItem | ResolutionItem | CostItem | None
+    if isinstance(fact, Contact):
+        item = customer.legs.get(fact.contact_id)
+    elif isinstance(fact, Order):
+        item = customer.orders.get(fact.order_id)
+    elif isinstance(fact, Resolution):
+        item = customer.resolutions.get(fact.event_id)
+    else:
+        item = customer.costs.get(fact.event_id)
+    return None if item is None else item.fact
+
+
+def _conflict(old: Fact, new: Fact) -> str:
+    """Say why a fact cannot take the place of a remembered one, or nothing."""
+    if new.revision == old.revision:
+        return f"revision {new.revision} was already seen with other values; the first stands"
+    if isinstance(old, Order) and isinstance(new, Order) and not (new.withdrawn or old.withdrawn):
+        pair = {_role(old), _role(new)}
+        if len(pair) > 1:
+            return f"order_id is already that of a {old.kind}; a {new.kind} needs its own"
+    return ""
+
+
+def _role(order: Order) -> str:
+    return order.kind if order.kind in ("sale", "adjustment") else "refund"

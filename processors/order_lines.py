@@ -1,0 +1,260 @@
+"""What an order and its refunds book: A1-A5, B, and the control lines.
+
+Law (I1): the entries of an order sum to zero, step by step: what the contacts, the centre and
+`unattributed` hold is the order's net revenue, and `net` is that with its sign reversed. With
+v(m) the credit vector of net revenue m, the sale books v(gross) and refund k books
+A5 = v(net after k) - v(net before k), per contact: so a refund belongs to the period in which it
+happened and takes from the contacts that had earned (DEF-REFUND).
+
+Product and upgrade lines are split over contacts; maintenance and support go whole to the centre
+(DEF-UNIT). Every order line is in exactly one of A1-A4 (I7).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from processors.attribution import Shares, Touchpoint, shares
+from processors.centre_lines import book_centre
+from processors.order_book import Moment, OrderBook, control, goods_of
+from processors.policy import Policy
+from processors.results import (
+    ADJUSTMENT,
+    NET,
+    ORPHAN,
+    UNATTRIBUTED,
+    Basis,
+    ClassNet,
+    Credit,
+    Entry,
+    PathContact,
+)
+from processors.settlement import CLASSES, LocalDay, Step, refund_total
+from processors.touchpoints import Chain
+from streams.facts import Millis, Order
+
+SHARED_CLASSES: Final = ("product", "upgrade")
+
+
+@dataclass(frozen=True, slots=True)
+class Journey:
+    """What an order meets in its customer's journey.
+
+    `path` holds the handled chains that ended no later than the order, within the longest
+    lookback; `chains` their dimensions by contact_id. `sold_in` is the chain it was sold in;
+    `sold_unknown` says that it names one that cannot be found; `late` that it came too late.
+    """
+
+    path: tuple[PathContact, ...]
+    chains: Mapping[str, Chain]
+    sold_in: Chain | None = None
+    sold_unknown: bool = False
+    late: bool = False
+    during: bool = False
+
+
+def book_sale(
+    order: Order, steps: Sequence[Step], journey: Journey, policy: Policy, local_day: LocalDay
+) -> OrderBook:
+    """Book a sale and the refunds that were settled on it."""
+    moments = [
+        Moment(
+            order.occurred_at, tuple(x.amount_minor for x in order.lines), (0, 0, 0, 0), "", None
+        )
+    ]
+    for step in steps:
+        note = "unlinked" if step.unlinked else ""
+        moments.append(Moment(step.at, step.line_net, step.over, note, step, step.cancelled))
+    book = OrderBook()
+    present = {line.product_class for line in order.lines}
+    for index, name in enumerate(CLASSES):
+        if name not in present and not any(moment.over[index] for moment in moments):
+            continue
+        if name in SHARED_CLASSES:
+            _SharedClass(order, index, moments, journey, policy).book(book)
+        else:
+            book_centre(order, index, moments, policy, local_day, book)
+    _book_net(order, moments, book)
+    return book
+
+
+def _book_net(order: Order, moments: Sequence[Moment], book: OrderBook) -> None:
+    before = 0
+    for moment in moments:
+        net = moment.net()
+        if net != before:
+            book.entries.append(control(order, NET, before - net, moment.at, note=moment.note))
+        before = net
+
+
+class _SharedClass:
+    """Books one product class whose revenue contacts earn."""
+
+    def __init__(
+        self,
+        order: Order,
+        index: int,
+        moments: Sequence[Moment],
+        journey: Journey,
+        policy: Policy,
+    ) -> None:
+        self.order = order
+        self.index = index
+        self.name = CLASSES[index]
+        self.moments = moments
+        self.journey = journey
+        self.policy = policy
+        self.in_contact = journey.sold_in is not None
+        self.shares = self._shares()
+        if self.name == "upgrade":
+            self.line, self.note = "A4", "in_contact" if self.in_contact else "post_contact"
+        else:
+            self.line, self.note = ("A1a" if self.in_contact else "A1b"), ""
+
+    def _shares(self) -> Shares:
+        journey = self.journey
+        if journey.sold_in is not None:
+            chain = journey.sold_in
+            path = (
+                PathContact(
+                    contact_id=chain.contact_id,
+                    ended_at=chain.ended_at,
+                    handle_ms=chain.handle_ms,
+                    case_id=chain.case_id,
+                ),
+            )
+            return Shares(path, [Touchpoint(chain.ended_at, chain.contact_id, (0,))], [1])
+        if journey.sold_unknown or journey.late:
+            return Shares((), [], [])
+        lookback = self.policy.lookback_of(self.name)
+        return shares(self.policy.model, journey.path, self.order.occurred_at, lookback)
+
+    def book(self, book: OrderBook) -> None:
+        """Book revenue, refunds, cost of goods and what stays unattributed of this class."""
+        order = self.order
+        gross = self.moments[0].class_net(order, self.index)
+        before: dict[int, int] = {}
+        before_rest = 0
+        for moment in self.moments:
+            net = moment.class_net(order, self.index)
+            vector, rest = self.shares.vector(gross, net)
+            line = self.line if moment.step is None else "A5"
+            note = self.note if moment.step is None else moment.note
+            for place, credit in vector.items():
+                change = credit - before.get(place, 0)
+                if change:
+                    book.entries.append(self.entry(place, line, "booked", change, moment.at, note))
+            if rest != before_rest:
+                why = self.unattributed_note()
+                book.entries.append(
+                    control(
+                        order, UNATTRIBUTED, rest - before_rest, moment.at, note=why, name=self.name
+                    )
+                )
+            before, before_rest = vector, rest
+        self.book_goods(book)
+        self.close(book, gross, before, before_rest)
+
+    def unattributed_note(self) -> str:
+        """Say why revenue of this class is unattributed."""
+        if self.shares.touches:
+            return "over_refund"
+        if self.journey.late:
+            return "late"
+        if self.journey.sold_unknown:
+            return "sold_unknown"
+        return "during" if self.journey.during else "no_touch"
+
+    def close(self, book: OrderBook, gross: int, vector: Mapping[int, int], rest: int) -> None:
+        """Add the class to the order's credit vector."""
+        weight_at: dict[int, int] = {}
+        for touch, weight in zip(self.shares.touches, self.shares.weights, strict=True):
+            for place in touch.places:
+                weight_at[place] = weight
+        for place in sorted(vector):
+            contact = self.shares.path[place]
+            book.credits.append(
+                Credit(
+                    product_class=self.name,
+                    line=self.line,
+                    credit_minor=vector[place],
+                    weight=weight_at[place],
+                    contact_id=contact.contact_id,
+                    case_id=contact.case_id,
+                )
+            )
+        book.classes.append(
+            ClassNet(
+                product_class=self.name,
+                gross_minor=gross,
+                net_minor=sum(vector.values()) + rest,
+                lookback_ms=self.policy.lookback_of(self.name),
+            )
+        )
+        book.unattributed_minor += rest
+
+    def book_goods(self, book: OrderBook) -> None:
+        """Book B: each line's cost of goods, in step with its net, on the contacts credited."""
+        if not self.shares.touches:
+            return
+        lines = [i for i, x in enumerate(self.order.lines) if x.product_class == self.name]
+        before: dict[tuple[int, Basis], int] = {}
+        for moment in self.moments:
+            due: dict[tuple[int, Basis], int] = {}
+            for i in lines:
+                cost, basis = goods_of(self.order, i, moment, self.policy)
+                for place, part in self.shares.split(-cost).items():
+                    due[place, basis] = due.get((place, basis), 0) + part
+            for (place, basis), amount in due.items():
+                change = amount - before.get((place, basis), 0)
+                if change:
+                    book.entries.append(
+                        self.entry(place, "B", basis, change, moment.at, moment.note)
+                    )
+            before = due
+
+    def entry(
+        self, place: int, line: str, basis: Basis, amount_minor: int, at: Millis, note: str
+    ) -> Entry:
+        """Return an entry under the dimensions of the contact at a place in the path."""
+        contact_id = self.shares.path[place].contact_id
+        chain = self.journey.chains[contact_id]
+        return Entry(
+            line=line,
+            basis=basis,
+            amount_minor=amount_minor,
+            currency=self.order.currency,
+            effective_at=at,
+            order_id=self.order.order_id,
+            contact_id=contact_id,
+            case_id=chain.case_id or "",
+            product_class=self.name,
+            queue=chain.queue,
+            team=chain.team,
+            agent_id=chain.agent_id,
+            channel=chain.channel,
+            reason=chain.reason,
+            kind=chain.kind,
+            model="" if self.in_contact else self.policy.model,
+            note=note,
+        )
+
+
+def book_orphan(refund: Order, orphaned_minor: int) -> list[Entry]:
+    """Book what a refund took back that no order of ours holds (DEF-ORPHAN)."""
+    if orphaned_minor == 0:
+        return []
+    at = refund.occurred_at
+    return [
+        control(refund, ORPHAN, -orphaned_minor, at),
+        control(refund, NET, orphaned_minor, at),
+    ]
+
+
+def book_adjustment(order: Order) -> list[Entry]:
+    """Book an adjustment: it touches no order and no contact (DEF-ADJUST)."""
+    amount = refund_total(order)
+    if amount == 0:
+        return []
+    at = order.occurred_at
+    return [control(order, ADJUSTMENT, amount, at), control(order, NET, -amount, at)]

@@ -1,0 +1,260 @@
+"""Rebooking: what a fact affects is worked out again, and the difference is booked.
+
+Law: after a fact, what is booked for every chain, order and cost of the customer equals what is
+due for it from the facts remembered (I1-I4 follow). The fact only decides where to look: looking
+too widely costs time, never money; looking too narrowly breaks the law, and the properties of
+tests/properties find it.
+"""
+
+from processors.contact_lines import chain_entries, event_tariffs
+from processors.corrections import corrections
+from processors.cost_lines import cost_entries
+from processors.customer import Customer, OrderItem
+from processors.days import local_days
+from processors.forget import may_earn, orders_near
+from processors.order_book import OrderBook
+from processors.order_lines import Journey, book_adjustment, book_orphan, book_sale
+from processors.policy import Policy
+from processors.records import attribution_record, contact_record, order_record
+from processors.refunds import settlement_for
+from processors.results import AttributionRecord, ContactRecord, Entry, OrderRecord
+from processors.touchpoints import Chain, eligible_path, sold_in
+from streams.facts import Contact, Order
+
+
+class Rebooking:
+    """Collects what one fact affects, rebooks it, and holds what is to be published."""
+
+    def __init__(self, customer: Customer, policy: Policy) -> None:
+        self.customer = customer
+        self.policy = policy
+        self.entries: list[Entry] = []
+        self.attributions: list[AttributionRecord] = []
+        self.contacts: list[ContactRecord] = []
+        self.orders: list[OrderRecord] = []
+        self._chains: set[str] = set()
+        self._orders: set[str] = set()
+        self._costs: set[str] = set()
+        self._publish: set[str] = set()
+
+    # --- what is affected
+
+    def relink(self, new: Contact, old: Contact | None) -> None:
+        """Note what a leg's arrival, change or withdrawal affects."""
+        customer = self.customer
+        before, after = customer.relink(new, old)
+        self._chains.update(before, after)
+        for name in before.keys() | after.keys():
+            was, now = before.get(name), after.get(name)
+            for chain in (was, now):
+                if chain is not None:
+                    self._near(chain)
+
+    def _near(self, chain: Chain) -> None:
+        customer = self.customer
+        if customer.sales:
+            self.affect_orders(orders_near(customer, chain, self.policy.lookback_ms_max))
+        if customer.cost_refs:
+            for ref in chain.refs:
+                self._costs |= customer.cost_refs.get(ref, set())
+        if chain.case_id is not None:
+            if chain.case_id in customer.case_resolutions:
+                self.affect_case(chain.case_id)
+            for name in customer.case_chains.get(chain.case_id, ()):
+                if customer.chains[name].has_fee:
+                    self._chains.add(name)
+
+    def affect_orders(self, order_ids: set[str]) -> None:
+        """Note orders to rebook, and the fees they may displace."""
+        for order_id in order_ids:
+            if order_id not in self._orders:
+                self._orders.add(order_id)
+                item = self.customer.orders.get(order_id)
+                if item is not None:
+                    self.affect_fees(item.fact)
+
+    def affect_fees(self, order: Order) -> None:
+        """Note the chains whose fee a support order may displace (RUL-FEE)."""
+        if order.kind != "sale" or not _has_support(order):
+            return
+        customer = self.customer
+        for chain in self._may_hold(order):
+            if chain.has_fee:
+                self._chains.add(chain.contact_id)
+            for name in customer.case_chains.get(chain.case_id or "", ()):
+                if customer.chains[name].has_fee:
+                    self._chains.add(name)
+
+    def affect_cost(self, event_id: str) -> None:
+        """Note a cost to rebook."""
+        self._costs.add(event_id)
+
+    def affect_case(self, case_id: str) -> None:
+        """Note the chains of a case, whose outcome may have changed."""
+        self._publish |= self.customer.case_chains.get(case_id, set())
+
+    # --- rebooking
+
+    def run(self) -> None:
+        """Rebook all that was noted, in an order that a replay repeats."""
+        for order_id in sorted(self._orders):
+            item = self.customer.orders.get(order_id)
+            if item is not None:
+                self._order(item)
+        for event_id in sorted(self._costs):
+            self._cost(event_id)
+        for name in sorted(self._chains):
+            self._chain(name)
+        for name in sorted(self._publish):
+            self._contact(name)
+
+    def _may_hold(self, order: Order) -> list[Chain]:
+        """Return the chains an order may have been sold in."""
+        if order.contact_id is not None:
+            return self.customer.chains_named(order.contact_id)
+        if order.agent_id is not None:
+            return self.customer.chains_open(order.occurred_at)
+        return []
+
+    def _sold_in(self, item: OrderItem) -> tuple[Chain | None, bool]:
+        order = item.fact
+        if order.contact_id is None and order.agent_id is None:
+            return None, False
+        return sold_in(order, [*self._may_hold(order), *item.kept])
+
+    def _journey(self, item: OrderItem) -> Journey:
+        """Gather what an order meets in the customer's journey."""
+        if item.late:
+            return Journey((), {}, late=True)
+        order, customer = item.fact, self.customer
+        at = order.occurred_at
+        chain, unknown = self._sold_in(item)
+        if chain is not None:
+            return Journey((), {chain.contact_id: chain}, sold_in=chain)
+        lookback = self.policy.lookback_ms_max
+        near = customer.chains_ended(at - lookback, at)
+        near += [c for c in item.kept if may_earn(c, order, lookback) and c.ended_at <= at]
+        during = not near and any(
+            c.handled and c.started_at <= at < c.ended_at for c in customer.chains_open(at)
+        )
+        return Journey(
+            eligible_path(near),
+            {chain.contact_id: chain for chain in near},
+            sold_unknown=unknown,
+            during=during,
+        )
+
+    def _order(self, item: OrderItem) -> None:
+        order, customer, policy = item.fact, self.customer, self.policy
+        customer.change("o", order.order_id)
+        due: list[Entry] = []
+        settlement = None
+        book = OrderBook()
+        journey = Journey((), {})
+        if not order.withdrawn:
+            if order.kind == "sale":
+                settlement = settlement_for(customer, order, policy)
+                steps = settlement.steps.get(order.order_id, ())
+                journey = self._journey(item)
+                book = book_sale(order, steps, journey, policy, local_days(policy.zone))
+                due = book.entries
+            elif order.kind == "adjustment":
+                due = book_adjustment(order)
+            else:
+                settlement = settlement_for(customer, order, policy)
+                due = book_orphan(order, settlement.orphaned.get(order.order_id, 0))
+        changed: set[str] = set()
+        if item.booked != tuple(due):
+            emitted = corrections(item.booked, due)
+            self.entries += emitted
+            changed = customer.add_credits(emitted, 1)
+            item.booked = tuple(due)
+            self._publish |= changed
+        if order.kind == "sale":
+            item.revision += 1
+            self.attributions.append(
+                attribution_record(customer.key, item, book, journey, policy, changed)
+            )
+        item.version += 1
+        self.orders.append(order_record(customer.key, item, settlement))
+
+    def _cost(self, event_id: str) -> None:
+        customer = self.customer
+        item = customer.costs.get(event_id)
+        if item is None:
+            return
+        cost = item.fact
+        due: tuple[Entry, ...] = ()
+        if not cost.withdrawn:
+            named = [] if cost.contact_id is None else customer.chains_named(cost.contact_id)
+            chain = min(named, key=lambda c: c.contact_id, default=None)
+            due = cost_entries(cost, chain, self.policy)
+        emitted = corrections(item.booked, due)
+        if emitted:
+            self.entries += emitted
+            item.booked = due
+            self._publish.update(entry.contact_id for entry in emitted if entry.contact_id)
+        customer.change("x", event_id)
+
+    def _chain(self, name: str) -> None:
+        customer = self.customer
+        chain = customer.chains.get(name)
+        item = customer.legs[name]
+        due: tuple[Entry, ...] = ()
+        if chain is not None:
+            charged: set[str] = set()
+            displaced = False
+            legs = customer.legs_of(name)
+            if chain.has_fee:
+                displaced = self._displaced(chain)
+                charged = self._events_charged(chain, legs, displaced)
+            due = chain_entries(
+                chain, legs, self.policy, displaced=displaced, events_charged_here=charged
+            )
+        self.entries += corrections(item.booked, due)
+        item.booked = due
+        customer.change("c", name)
+        self._publish.add(name)
+
+    def _displaced(self, chain: Chain) -> bool:
+        """Say whether a support order line was sold in this chain."""
+        customer = self.customer
+        ids: set[str] = set()
+        for ref in chain.refs:
+            ids |= customer.sold_refs.get(ref, set())
+        ids.update(customer.sales_between(chain.started_at, chain.open_until))
+        for order_id in ids:
+            item = customer.orders[order_id]
+            if _has_support(item.fact):
+                held, _ = self._sold_in(item)
+                if held is not None and held.contact_id == chain.contact_id:
+                    return True
+        return False
+
+    def _events_charged(self, chain: Chain, legs: list[Contact], displaced: bool) -> set[str]:
+        """Return the per-event tariffs charged at this chain: once a case, at its earliest."""
+        tariffs = event_tariffs(legs, self.policy)
+        if not tariffs or chain.case_id is None:
+            return set() if displaced else tariffs
+        customer = self.customer
+        mates = [customer.chains[name] for name in customer.case_chains[chain.case_id]]
+        if displaced or any(self._displaced(mate) for mate in mates):
+            return set()
+        here = (chain.ended_at, chain.contact_id)
+        for mate in mates:
+            if mate.handled and mate.has_fee and (mate.ended_at, mate.contact_id) < here:
+                tariffs -= event_tariffs(customer.legs_of(mate.contact_id), self.policy)
+        return tariffs
+
+    def _contact(self, name: str) -> None:
+        customer = self.customer
+        item = customer.legs.get(name)
+        if item is None or (name not in customer.chains and item.version == 0):
+            return
+        item.version += 1
+        customer.change("c", name)
+        self.contacts.append(contact_record(customer, name, item, self.policy))
+
+
+def _has_support(order: Order) -> bool:
+    return any(line.product_class == "support" for line in order.lines)

@@ -1,0 +1,209 @@
+"""The published state of a chain, an order and its credit vector, built from a customer.
+
+Law: a record says what the facts remembered and the entries booked say, nothing of its own; its
+version or revision counts this thing's records, so the highest is the latest.
+"""
+
+from collections.abc import Collection
+
+from processors.customer import Customer, LegItem, OrderItem
+from processors.order_book import OrderBook
+from processors.order_lines import Journey
+from processors.policy import Policy
+from processors.results import (
+    AttributionRecord,
+    ContactRecord,
+    CurrencyAmount,
+    OrderRecord,
+)
+from processors.settlement import Settlement, refund_total
+from processors.touchpoints import Chain
+
+
+def attribution_record(
+    customer_id: str,
+    item: OrderItem,
+    book: OrderBook,
+    journey: Journey,
+    policy: Policy,
+    changed: Collection[str],
+) -> AttributionRecord:
+    """Return the whole credit vector of a sale."""
+    order = item.fact
+    return AttributionRecord(
+        order_id=order.order_id,
+        customer_id=customer_id,
+        currency=order.currency,
+        occurred_at=order.occurred_at,
+        gross_minor=sum(part.gross_minor for part in book.classes),
+        net_minor=sum(part.net_minor for part in book.classes),
+        unattributed_minor=book.unattributed_minor,
+        model=policy.model,
+        revision=item.revision,
+        credits=tuple(book.credits),
+        classes=tuple(book.classes),
+        path=journey.path,
+        sold_in=journey.sold_in.contact_id if journey.sold_in else None,
+        sold_unknown=journey.sold_unknown,
+        changed=tuple(sorted(changed)),
+        withdrawn=order.withdrawn,
+    )
+
+
+def order_record(customer_id: str, item: OrderItem, settlement: Settlement | None) -> OrderRecord:
+    """Return an order as accepted, with its effect on net revenue, from order facts alone."""
+    order = item.fact
+    pieces: tuple[tuple[str, int], ...] = ()
+    effect = 0
+    orphan = False
+    if not order.withdrawn:
+        if order.kind in ("sale", "adjustment"):
+            effect = refund_total(order)
+        elif settlement is not None:
+            pieces = item.gone + settlement.taken.get(order.order_id, ())
+            orphaned = settlement.orphaned.get(order.order_id)
+            orphan = orphaned is not None
+            effect = -sum(amount for _, amount in pieces) - (orphaned or 0)
+    return OrderRecord(
+        order_id=order.order_id,
+        customer_id=customer_id,
+        version=item.version,
+        kind=order.kind,
+        occurred_at=order.occurred_at,
+        currency=order.currency,
+        net_effect_minor=effect,
+        identified=order.customer_id is not None,
+        refund_of=order.refund_of or "",
+        linked_to=tuple(order_id for order_id, _ in pieces),
+        orphan=orphan,
+        withdrawn=order.withdrawn,
+    )
+
+
+def contact_record(customer: Customer, name: str, item: LegItem, policy: Policy) -> ContactRecord:
+    """Return a chain with its cost, outcome and revenue so far; withdrawn if it is no more."""
+    chain = customer.chains.get(name)
+    if chain is None:
+        return _withdrawn(customer, item, policy)
+    legs = customer.legs_of(name)
+    first, last = legs[0], legs[-1]
+    cost = fee = 0
+    for entry in item.booked:
+        if entry.line == "C1" or entry.line == "C3":
+            cost += entry.amount_minor
+        elif entry.currency == policy.currency:
+            fee += entry.amount_minor
+    if customer.cost_refs:
+        cost += _concessions(customer, chain, policy)
+    credited = customer.credits.get(name)
+    if len(legs) == 1:
+        talk, hold, wrap, wait = first.talk_ms, first.hold_ms, first.wrap_ms, first.wait_ms
+    else:
+        talk, hold = sum(x.talk_ms for x in legs), sum(x.hold_ms for x in legs)
+        wrap, wait = sum(x.wrap_ms for x in legs), sum(x.wait_ms for x in legs)
+    return ContactRecord(
+        contact_id=name,
+        customer_id=customer.key,
+        version=item.version,
+        started_at=chain.started_at,
+        ended_at=chain.ended_at,
+        matures_at=chain.ended_at + policy.lookback_ms_max,
+        identified=any(leg.customer_id is not None for leg in legs),
+        handled=chain.handled,
+        abandoned=chain.abandoned,
+        outcome=outcome_of(customer, chain, policy),
+        legs=len(legs),
+        channel=chain.channel,
+        direction=first.direction,
+        kind=chain.kind,
+        queue=chain.queue,
+        talk_ms=talk,
+        hold_ms=hold,
+        wrap_ms=wrap,
+        wait_ms=wait,
+        cost_currency=policy.currency,
+        cost_minor=cost,
+        fee_minor=fee,
+        case_id=chain.case_id or "",
+        team=chain.team,
+        agent_id=chain.agent_id,
+        reason=chain.reason,
+        tier=last.tier or "",
+        disposition_code=last.disposition_code or "",
+        credits=()
+        if not credited
+        else tuple(
+            CurrencyAmount(currency=currency, amount_minor=credited[currency])
+            for currency in sorted(credited)
+        ),
+    )
+
+
+def _concessions(customer: Customer, chain: Chain, policy: Policy) -> int:
+    ids: set[str] = set()
+    for ref in chain.refs:
+        ids |= customer.cost_refs.get(ref, set())
+    return sum(
+        entry.amount_minor
+        for event_id in ids
+        for entry in customer.costs[event_id].booked
+        if entry.line in ("C3", "C4")
+        and entry.contact_id == chain.contact_id
+        and entry.currency == policy.currency
+    )
+
+
+def _withdrawn(customer: Customer, item: LegItem, policy: Policy) -> ContactRecord:
+    leg = item.fact
+    return ContactRecord(
+        contact_id=leg.contact_id,
+        customer_id=customer.key,
+        version=item.version,
+        started_at=leg.started_at,
+        ended_at=leg.ended_at,
+        matures_at=leg.ended_at + policy.lookback_ms_max,
+        identified=leg.customer_id is not None,
+        handled=False,
+        abandoned=False,
+        outcome="unknown",
+        legs=0,
+        channel=leg.channel,
+        direction=leg.direction,
+        kind=leg.kind,
+        queue=leg.queue,
+        talk_ms=0,
+        hold_ms=0,
+        wrap_ms=0,
+        wait_ms=0,
+        cost_currency=policy.currency,
+        cost_minor=0,
+        fee_minor=0,
+        withdrawn=True,
+    )
+
+
+def outcome_of(customer: Customer, chain: Chain, policy: Policy) -> str:
+    """Return how a chain's case stands (DEF-OUTCOME).
+
+    The latest resolution of the case decides; a contact of the case that starts within the
+    first-contact window after a `resolved` makes it unresolved again. Unknown without a case or
+    a resolution; a chain that reached nobody is abandoned.
+    """
+    if not chain.handled:
+        return "abandoned" if chain.abandoned else "unknown"
+    if chain.case_id is None:
+        return "unknown"
+    ids = customer.case_resolutions.get(chain.case_id)
+    if not ids:
+        return "unknown"
+    last = max(
+        (customer.resolutions[event_id].fact for event_id in ids),
+        key=lambda resolution: (resolution.occurred_at, resolution.event_id),
+    )
+    if last.outcome != "resolved":
+        return "unresolved"
+    until = last.occurred_at + policy.first_contact_resolution_ms
+    for name in customer.case_chains.get(chain.case_id, ()):
+        if last.occurred_at < customer.chains[name].started_at <= until:
+            return "unresolved"
+    return "resolved"

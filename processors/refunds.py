@@ -1,0 +1,103 @@
+"""Which of a customer's orders a refund concerns, and the settlement they are booked from.
+
+A customer without unlinked refunds is settled order by order; with them, all orders of the
+currency together, and that settlement is remembered, so that the next one can be compared with it.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from processors.customer import Customer
+from processors.days import local_days
+from processors.policy import Policy
+from processors.settlement import Settlement, settle
+from streams.facts import Order
+
+
+def settlement_of(customer: Customer, currency: str, policy: Policy) -> Settlement:
+    """Settle all sales and refunds of one currency."""
+    known = customer.settled.get(currency)
+    if known is None:
+        known = _settle(customer, currency, [order_id for _, order_id in customer.sales], policy)
+        if currency in customer.unlinked:
+            customer.settled[currency] = known
+    return known
+
+
+def settlement_for(customer: Customer, order: Order, policy: Policy) -> Settlement:
+    """Return a settlement that is right for this sale or refund, settling no more than needed."""
+    if order.currency in customer.unlinked or order.currency in customer.settled:
+        return settlement_of(customer, order.currency, policy)
+    named = order.order_id if order.kind == "sale" else order.refund_of
+    return _settle(customer, order.currency, [] if named is None else [named], policy, order)
+
+
+def _settle(
+    customer: Customer,
+    currency: str,
+    sale_ids: Iterable[str],
+    policy: Policy,
+    only: Order | None = None,
+) -> Settlement:
+    sales = []
+    for order_id in sale_ids:
+        item = customer.orders.get(order_id)
+        if item is not None and _is_sale(item.fact, currency):
+            sales.append(item.fact)
+    refund_ids = set(customer.unlinked.get(currency, ()))
+    if only is None:
+        for ids in customer.refunds_of.values():
+            refund_ids |= ids
+    else:
+        refund_ids |= customer.refunds_of.get(only.order_id, set())
+        if only.refund_of is not None:
+            refund_ids |= customer.refunds_of.get(only.refund_of, set())
+    refunds = [
+        (item.fact, sum(amount for _, amount in item.gone))
+        for item in (customer.orders[i] for i in refund_ids)
+        if item.fact.currency == currency
+    ]
+    return settle(
+        sales,
+        refunds,
+        local_days(policy.zone),
+        policy.horizon_ms,
+        link=policy.unlinked == "newest_first",
+    )
+
+
+def _is_sale(order: Order, currency: str) -> bool:
+    return order.kind == "sale" and not order.withdrawn and order.currency == currency
+
+
+def concerned(
+    customer: Customer, order: Order, before: Settlement | None, policy: Policy
+) -> set[str]:
+    """Return the orders and refunds that an order's arrival, change or withdrawal concerns.
+
+    `before` is the settlement of its currency as it was, where the customer had unlinked refunds.
+    """
+    ids = {order.order_id}
+    if order.kind == "sale":
+        ids |= customer.refunds_of.get(order.order_id, set())
+    elif order.refund_of is not None:
+        ids.add(order.refund_of)
+        ids |= customer.refunds_of.get(order.refund_of, set())
+    if before is None and order.currency not in customer.unlinked:
+        return ids
+    if order.kind == "adjustment":
+        return ids
+    customer.settled.pop(order.currency, None)
+    after = settlement_of(customer, order.currency, policy)
+    if before is None:
+        before = Settlement({}, {}, {})
+    for old, new in (
+        (before.steps, after.steps),
+        (before.taken, after.taken),
+        (before.orphaned, after.orphaned),
+    ):
+        ids.update(_differing(old, new))
+    return ids
+
+
+def _differing(old: Mapping[str, object], new: Mapping[str, object]) -> set[str]:
+    return {key for key in old.keys() | new.keys() if old.get(key) != new.get(key)}

@@ -1,0 +1,163 @@
+"""Chains: legs joined into what the customer would call one contact; and who may earn credit.
+
+Law: the chains of a customer are the connected components of the legs, over a shared `chain_id`
+and, for a leg without one, the leg its `transfer_of` names (DEF-CHAIN, RUL-CHAIN). Components
+do not depend on the order in which legs arrived, and a loop of transfers is harmless.
+
+Legs of a chain are ordered by (started_at, contact_id): the first names the chain, the last
+connected one gives its dimensions (RUL-DIMS).
+"""
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from processors.results import PathContact
+from streams.facts import NOT_HANDLED, SELF_SERVICE, Contact, Millis, Order
+
+
+class Chain(msgspec.Struct, frozen=True, array_like=True, gc=False, kw_only=True):
+    """A chain as orders and costs see it; orders keep it when its legs are forgotten.
+
+    `refs` are the ids it may be named by (its legs' contact_ids and chain_ids), `spans` when each
+    agent was with the customer, wrap-up included: (agent, from, to), both inclusive (RUL-OPEN).
+    """
+
+    contact_id: str
+    case_id: str | None
+    started_at: Millis
+    ended_at: Millis
+    handle_ms: int
+    handled: bool
+    abandoned: bool
+    queue: str
+    team: str
+    agent_id: str
+    channel: str
+    reason: str
+    kind: str
+    refs: tuple[str, ...]
+    spans: tuple[tuple[str, Millis, Millis], ...]
+    has_fee: bool = False
+
+    @property
+    def open_until(self) -> Millis:
+        """The end of the last agent's work on it."""
+        return max([self.ended_at, *(until for _, _, until in self.spans)])
+
+
+def is_control(leg: Contact) -> bool:
+    """Say whether this is a customer deliberately not contacted: no contact, no cost."""
+    return leg.experiment is not None and leg.experiment.arm == "control"
+
+
+def is_handled(leg: Contact) -> bool:
+    """Say whether the leg reached someone, or was contained by self-service (RUL-HANDLED)."""
+    if is_control(leg):
+        return False
+    if leg.disposition_code == SELF_SERVICE:
+        return True
+    return leg.connected_at is not None and leg.disposition_code not in NOT_HANDLED
+
+
+def leg_order(leg: Contact) -> tuple[Millis, str]:
+    """Order the legs of a chain."""
+    return leg.started_at, leg.contact_id
+
+
+def chain_of_leg(leg: Contact) -> Chain:
+    """Build the chain of a single leg: the usual case, kept short because it is hot."""
+    handled = is_handled(leg)
+    agent = leg.agent_id
+    return Chain(
+        contact_id=leg.contact_id,
+        case_id=leg.case_id,
+        started_at=leg.started_at,
+        ended_at=leg.ended_at,
+        handle_ms=leg.talk_ms + leg.hold_ms + leg.wrap_ms,
+        handled=handled,
+        abandoned=leg.abandoned and not handled and leg.disposition_code not in NOT_HANDLED,
+        queue=leg.queue,
+        team=leg.team or "",
+        agent_id=agent or "",
+        channel=leg.channel,
+        reason=leg.reason or "",
+        kind=leg.kind,
+        refs=(leg.contact_id,) if leg.chain_id is None else (leg.contact_id, leg.chain_id),
+        spans=() if agent is None else ((agent, leg.started_at, leg.ended_at + leg.wrap_ms),),
+        has_fee=leg.fee is not None,
+    )
+
+
+def chain_of(legs: Sequence[Contact]) -> Chain:
+    """Build a chain from its legs, given in leg order."""
+    if len(legs) == 1:
+        return chain_of_leg(legs[0])
+    handled = any(is_handled(leg) for leg in legs)
+    connected = [leg for leg in legs if leg.connected_at is not None]
+    face = connected[-1] if connected else legs[-1]
+    cases = [leg.case_id for leg in legs if leg.case_id is not None]
+    reserved = any(leg.disposition_code in NOT_HANDLED for leg in legs)
+    refs = {leg.contact_id for leg in legs} | {leg.chain_id for leg in legs if leg.chain_id}
+    return Chain(
+        contact_id=legs[0].contact_id,
+        case_id=cases[-1] if cases else None,
+        started_at=legs[0].started_at,
+        ended_at=max(leg.ended_at for leg in legs),
+        handle_ms=sum(leg.talk_ms + leg.hold_ms + leg.wrap_ms for leg in legs),
+        handled=handled,
+        abandoned=any(leg.abandoned for leg in legs) and not handled and not reserved,
+        queue=face.queue,
+        team=face.team or "",
+        agent_id=face.agent_id or "",
+        channel=face.channel,
+        reason=face.reason or "",
+        kind=face.kind,
+        refs=tuple(sorted(refs)),
+        spans=tuple(
+            (leg.agent_id, leg.started_at, leg.ended_at + leg.wrap_ms)
+            for leg in legs
+            if leg.agent_id is not None
+        ),
+        has_fee=any(leg.fee is not None for leg in legs),
+    )
+
+
+def eligible_path(chains: Iterable[Chain]) -> tuple[PathContact, ...]:
+    """Return the handled ones of some chains as a path, in the order a split needs."""
+    path = [
+        PathContact(
+            contact_id=chain.contact_id,
+            ended_at=chain.ended_at,
+            handle_ms=chain.handle_ms,
+            case_id=chain.case_id,
+        )
+        for chain in chains
+        if chain.handled
+    ]
+    path.sort(key=lambda contact: (contact.ended_at, contact.contact_id))
+    return tuple(path)
+
+
+def sold_in(order: Order, chains: Iterable[Chain]) -> tuple[Chain | None, bool]:
+    """Return the chain an order was sold in, and whether it names one that cannot be found.
+
+    An order that names a contact was sold in the handled chain of that name, or in none we know
+    (RUL-SOLD). One that names only an agent was sold in the one handled chain that this agent
+    had open at that moment; if there are two or none, it was not sold in a contact (RUL-OPEN).
+    """
+    if order.contact_id is not None:
+        named = [chain for chain in chains if order.contact_id in chain.refs and chain.handled]
+        if not named:
+            return None, True
+        return min(named, key=lambda chain: chain.contact_id), False
+    if order.agent_id is None:
+        return None, False
+    at = order.occurred_at
+    found = [
+        chain
+        for chain in chains
+        if chain.handled
+        and any(who == order.agent_id and since <= at <= until for who, since, until in chain.spans)
+    ]
+    return (found[0] if len(found) == 1 else None), False

@@ -26,6 +26,7 @@ REASONS: Final[Mapping[str, str]] = MappingProxyType(
         "duplicate_line": "two lines of one order have the same line_id",
         "null_key": "the record has no key",
         "wrong_key": "the key is not the one this fact is sent under",
+        "conflict": "the same fact and revision came before with other values, or as another kind",
         "future": "the fact happened over 24 hours after the log received it",
     }
 )

@@ -1,0 +1,255 @@
+"""Journeys behind the runner: customers decoded while they are hot, results as records.
+
+Law: a customer in memory equals the one that its committed state would decode to, or is thrown
+away. So a batch that is lost takes every customer it touched out of memory.
+
+State is read once per customer and written one item per fact, so an event costs the same however
+long the journey is.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Final, Literal
+
+import msgspec
+
+from processors.customer import Customer, ItemKey
+from processors.journeys import Applied, Journeys
+from processors.policy import Policy
+from processors.results import BatchRecord, BatchSource, Cause, Exceptional, LedgerRecord
+from processors.state_codec import decode_customer, encode_item, item_key, prefix_of
+from streams.facts import Contact, Cost, Fact, Millis, Order, Resolution, identity_of
+from streams.log import EventLog, Outgoing, Record, StateReader
+from streams.runner import Account, Done, Runner
+from streams.topics import (
+    ATTRIBUTIONS,
+    BATCHES,
+    CONTACT_FACTS,
+    INPUT_NAMES,
+    LEDGER,
+    ORDER_FACTS,
+)
+
+GROUP: Final = "journeys"
+_STREAM_TIME: Final = b"\0stream-time"
+"""A state key no customer can have: the partition's largest event time."""
+
+_encode: Final = msgspec.json.Encoder().encode
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What an open batch holds for one partition number."""
+
+    touched: dict[str, Customer] = field(default_factory=dict)
+    outputs: dict[str, list[Outgoing]] = field(default_factory=dict)
+    rows: int = 0
+    sum_minor: int = 0
+    stream_time: Millis | None = None
+
+
+class JourneysHandler:
+    """The runner's handler. `hot_customers` is how many stay decoded per partition."""
+
+    def __init__(self, policy: Policy, *, code_version: str, hot_customers: int = 50_000) -> None:
+        self._journeys = Journeys(policy)
+        self._policy = policy.version
+        self._code_version = code_version
+        self._young_max = max(1, hot_customers // 2)
+        self._young: dict[int, dict[str, Customer]] = {}
+        self._old: dict[int, dict[str, Customer]] = {}
+        self._stream_time: dict[int, Millis | None] = {}
+        self._open: dict[int, _Batch] = {}
+
+    def open(self, state: StateReader) -> None:
+        """Take the committed state to read from."""
+        self._state = state
+        self._young.clear()
+        self._old.clear()
+        self._stream_time.clear()
+        self._open.clear()
+
+    def apply(self, record: Record, fact: Fact, batch_id: str) -> Done:
+        """Apply one fact to its customer and hold what it gave."""
+        partition = record.partition
+        batch = self._open.get(partition)
+        if batch is None:
+            batch = self._open[partition] = _Batch()
+        assert record.key is not None
+        key = record.key.decode()
+        customer = batch.touched.get(key) or self._customer(partition, key)
+        batch.touched[key] = customer
+        applied = self._journeys.apply(customer, fact)
+        if applied.disposition == "dead":
+            return Done("dead", "conflict", applied.conflict)
+        if applied.disposition != "duplicate":
+            self._hold(batch, record, record.key, fact, applied, batch_id)
+        return Done(applied.disposition)
+
+    def _customer(self, partition: int, key: str) -> Customer:
+        young = self._young.setdefault(partition, {})
+        customer = young.get(key)
+        if customer is None:
+            customer = self._old.get(partition, {}).pop(key, None)
+            if customer is None:
+                rows = self._state.load(partition, prefix_of(key))
+                customer = decode_customer(key, rows)
+            young[key] = customer
+        return customer
+
+    def _hold(
+        self,
+        batch: _Batch,
+        record: Record,
+        key: bytes,
+        fact: Fact,
+        applied: Applied,
+        batch_id: str,
+    ) -> None:
+        outputs = batch.outputs
+        if applied.entries:
+            ledger = LedgerRecord(
+                customer_id=key.decode(),
+                booked_at=record.logged_at,
+                cause=Cause(
+                    fact=_KIND[type(fact)],
+                    id=identity_of(fact),
+                    revision=fact.revision,
+                    topic=record.topic,
+                    partition=record.partition,
+                    offset=record.offset,
+                ),
+                batch_id=batch_id,
+                policy=self._policy,
+                entries=applied.entries,
+            )
+            outputs.setdefault(LEDGER, []).append(Outgoing(key, _encode(ledger)))
+            batch.rows += len(applied.entries)
+            for entry in applied.entries:
+                batch.sum_minor += entry.amount_minor
+        for attribution in applied.attributions:
+            _put(outputs, ATTRIBUTIONS, attribution.order_id, _encode(attribution))
+        for contact in applied.contacts:
+            _put(outputs, CONTACT_FACTS, contact.contact_id, _encode(contact))
+        for order in applied.orders:
+            _put(outputs, ORDER_FACTS, order.order_id, _encode(order))
+
+    def outputs(self, account: Account) -> Iterable[tuple[str, Sequence[Outgoing]]]:
+        """Return what a partition number's batch puts out, and its batch record."""
+        batch = self._open.setdefault(account.partition, _Batch())
+        before = self._load_stream_time(account.partition)
+        times = [at for at in (before, account.event_time_max) if at is not None]
+        batch.stream_time = max(times, default=None)
+        record = BatchRecord(
+            batch_id=account.batch_id,
+            partition=account.partition,
+            sources=tuple(
+                BatchSource(
+                    topic=source.topic,
+                    partition=source.partition,
+                    start=source.start,
+                    end=source.end,
+                    applied=source.counts["applied"],
+                    duplicate=source.counts["duplicate"],
+                    late=source.counts["late"],
+                    dead=source.counts["dead"],
+                    exceptions=tuple(
+                        Exceptional(disposition=how, start=start, end=end)
+                        for how, start, end in source.exceptions
+                    ),
+                )
+                for source in account.sources.values()
+            ),
+            out_rows=batch.rows,
+            out_sum_minor=batch.sum_minor,
+            event_time_max=batch.stream_time,
+            logged_at_max=account.logged_at_max,
+            code_version=self._code_version,
+            policy=self._policy,
+        )
+        yield from batch.outputs.items()
+        yield BATCHES, [Outgoing(str(account.partition).encode(), _encode(record))]
+
+    def _load_stream_time(self, partition: int) -> Millis | None:
+        if partition not in self._stream_time:
+            rows = self._state.load(partition, _STREAM_TIME)
+            self._stream_time[partition] = int(rows[0][1]) if rows else None
+        return self._stream_time[partition]
+
+    def changes(self, partition: int) -> list[tuple[bytes, bytes | None]]:
+        """Return the items that the batch changed; one that was forgotten maps to None."""
+        batch = self._open[partition]
+        changes: list[tuple[bytes, bytes | None]] = []
+        for key, customer in batch.touched.items():
+            if customer.changed:
+                changed: list[ItemKey] = sorted(customer.changed)
+                for which in changed:
+                    item = customer.item(which)
+                    value = None if item is None else encode_item(item)
+                    changes.append((item_key(key, which), value))
+        if batch.stream_time is not None:
+            changes.append((_STREAM_TIME, str(batch.stream_time).encode()))
+        return changes
+
+    def promote(self) -> None:
+        """Make the open batch's customers the state; let the coldest go."""
+        for partition, batch in self._open.items():
+            for customer in batch.touched.values():
+                customer.changed.clear()
+            self._stream_time[partition] = batch.stream_time
+            young = self._young.get(partition, {})
+            if len(young) > self._young_max:
+                self._old[partition] = young
+                self._young[partition] = {}
+        self._open.clear()
+
+    def drop(self) -> None:
+        """Throw away every customer that the open batch touched."""
+        for partition, batch in self._open.items():
+            for key in batch.touched:
+                self._young.get(partition, {}).pop(key, None)
+        self._open.clear()
+
+
+_KIND: Final[dict[type[Fact], Literal["contact", "resolution", "order", "cost"]]] = {
+    Contact: "contact",
+    Resolution: "resolution",
+    Order: "order",
+    Cost: "cost",
+}
+
+
+def _put(outputs: dict[str, list[Outgoing]], topic: str, identity: str, value: bytes) -> None:
+    outputs.setdefault(topic, []).append(Outgoing(identity.encode(), value))
+
+
+class JourneysWorker:
+    """Owns the group `journeys` of a log and runs batches through it."""
+
+    def __init__(
+        self,
+        log: EventLog,
+        policy: Policy,
+        *,
+        code_version: str,
+        records_max: int = 10_000,
+        hot_customers: int = 50_000,
+    ) -> None:
+        handler = JourneysHandler(policy, code_version=code_version, hot_customers=hot_customers)
+        self._consumer = log.consumer(GROUP, INPUT_NAMES)
+        self._runner = Runner(
+            self._consumer,
+            handler,
+            epoch=log.epoch,
+            code_version=code_version,
+            records_max=records_max,
+        )
+
+    def step(self, wait: timedelta) -> int:
+        """Process one batch; return how many records it held. Raises as `Runner.step` does."""
+        return self._runner.step(wait)
+
+    def close(self) -> None:
+        """Give the group up."""
+        self._consumer.close()

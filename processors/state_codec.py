@@ -1,0 +1,64 @@
+"""How a customer's items lie in the state: one key and value each, with a version.
+
+Law: decode(encode(item)) = item. The first byte of a value is the version of its layout; a value
+of a newer one is refused, an older one is read (its structs only ever gained fields at the end).
+
+A key is the customer's key, NUL, one letter for the kind, the item's identity. Ids hold no NUL,
+so no customer's keys begin with another's.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+import msgspec
+
+from processors.customer import (
+    STATE_VERSION,
+    CostItem,
+    Customer,
+    Item,
+    ItemKey,
+    LegItem,
+    OrderItem,
+    ResolutionItem,
+)
+
+_ENCODE: Final = msgspec.msgpack.Encoder().encode
+_DECODE: Final[dict[int, Callable[[bytes], Item]]] = {
+    b"c"[0]: msgspec.msgpack.Decoder(LegItem).decode,
+    b"o"[0]: msgspec.msgpack.Decoder(OrderItem).decode,
+    b"r"[0]: msgspec.msgpack.Decoder(ResolutionItem).decode,
+    b"x"[0]: msgspec.msgpack.Decoder(CostItem).decode,
+}
+_VERSION: Final = bytes([STATE_VERSION])
+
+
+class StateTooNew(Exception):
+    """The state was written by a newer program: run that one, or restore an older copy."""
+
+
+def prefix_of(customer_key: str) -> bytes:
+    """Return what all state keys of a customer begin with, and no other's do."""
+    return customer_key.encode() + b"\0"
+
+
+def item_key(customer_key: str, key: ItemKey) -> bytes:
+    """Return the state key of an item."""
+    kind, identity = key
+    return f"{customer_key}\0{kind}{identity}".encode()
+
+
+def encode_item(item: Item) -> bytes:
+    """Return an item's state value."""
+    return _VERSION + _ENCODE(item)
+
+
+def decode_customer(customer_key: str, rows: Iterable[tuple[bytes, bytes]]) -> Customer:
+    """Build a customer from its rows of the state. Raises StateTooNew."""
+    place = len(customer_key.encode()) + 1
+    items: list[Item] = []
+    for key, value in rows:
+        if value[0] > STATE_VERSION:
+            raise StateTooNew(f"state version {value[0]}, this program reads {STATE_VERSION}")
+        items.append(_DECODE[key[place]](value[1:]))
+    return Customer(customer_key, items)

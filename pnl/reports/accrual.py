@@ -30,7 +30,7 @@ _EARNED: Final = (
     "sign(spread_minor) * intDiv(toInt128(abs(spread_minor))"
     " * least(greatest({day} - toInt64(assumeNotNull(term_start)), 0), days), days)"
 )
-_LINE_FROM: Final = "greatest({{{day}:Int64}}, toInt64(ifNull(cut, term_start)))"
+_COUNTED_FROM: Final = "greatest({day}, toInt64(ifNull(cut, term_start)))"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,14 @@ def spread_entries() -> Where:
 
 
 def earned_between(first: str, end: str) -> str:
-    """Return the expression of what an entry earned on the days [first, end), its cut obeyed."""
-    until = _EARNED.format(day=_LINE_FROM.format(day=end))
-    before = _EARNED.format(day=_LINE_FROM.format(day=first))
+    """Return the expression of what an entry earned on the days [first, end), its cut obeyed.
+
+    `first` and `end` are expressions of Int64 day numbers; `days` must be named (TERM_LENGTH).
+    """
+    until = _EARNED.format(day=_COUNTED_FROM.format(day=end))
+    before = _EARNED.format(day=_COUNTED_FROM.format(day=first))
     return f"({until} - {before})"
+
+
+RANGE_EARNED: Final = earned_between("{day_first:Int64}", "{day_end:Int64}")
+"""What an entry earned in the range that `day_first` and `day_end` give as parameters."""

@@ -21,7 +21,6 @@ from pnl.reports.model import (
     Scope,
     Statement,
 )
-from processors.policy import Model
 
 
 class ReportsApi(Protocol):
@@ -51,12 +50,14 @@ class ReportsApi(Protocol):
         """Return a page of chains. Sorts: ended, handle, cost, credit; "-" first: descending."""
         ...
 
-    def explain_order(self, order_id: str, model: Model | None = None) -> OrderExplained | None:
+    def explain_order(self, order_id: str, model: str | None = None) -> OrderExplained | None:
         """Return an order's credits and entries, under another model if asked."""
         ...
 
-    def explain_contact(self, contact_id: str) -> ContactExplained | None:
-        """Return a chain's money and entries."""
+    def explain_contact(
+        self, contact_id: str, currency: str | None = None
+    ) -> ContactExplained | None:
+        """Return a chain's money, in the reporting currency if none is named, and entries."""
         ...
 
     def entries(
@@ -73,8 +74,13 @@ class ReportsApi(Protocol):
         """Return what we know that we do not know."""
         ...
 
-    def headlines(self, scope: Scope) -> Headlines:
-        """Return the live board's figures."""
+    def headlines(
+        self,
+        scope: Scope,
+        statement: Statement | None = None,
+        daily: tuple[DayPoint, ...] | None = None,
+    ) -> Headlines:
+        """Return the live board's figures; what is known already of the scope may be given."""
         ...
 
     def dimensions(self) -> dict[str, tuple[str, ...]]:

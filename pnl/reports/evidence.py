@@ -31,11 +31,16 @@ class CauseRef:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExplainedEntry:
-    """One ledger entry with its cause and its source. Term and cut are local dates."""
+    """One ledger entry with its cause and its source. Term and cut are local dates.
+
+    `counted_minor` is what of it stands in the range that was asked for: all of it, or of a
+    spread amount what its days in the range earn.
+    """
 
     line: str
     basis: str
     amount_minor: int
+    counted_minor: int
     currency: str
     effective_at: Millis
     booked_at: Millis
@@ -102,11 +107,15 @@ class ClassAmounts:
 class OrderExplained:
     """From an order down to its events: credits + unattributed = net, and every entry.
 
+    A refund or adjustment (`kind`) has no credits of its own: `net_minor` is its effect on net
+    revenue, `linked_to` the orders it takes from, unattributed what it takes from none of them.
     `booked` is False when `model` is not the one in the books: then the credits are worked out
     from the stored path, and the entries still are the booked ones.
     """
 
     order_id: str
+    kind: str
+    linked_to: tuple[str, ...]
     customer_id: str
     currency: str
     occurred_at: Millis
@@ -207,8 +216,10 @@ class TopicCounts:
 class DataQuality:
     """What we know that we do not know.
 
-    Chains and orders are of the scope's range (and currency); topics and dead letters are of
-    everything ever read, for a record that could not be read has no date.
+    Chains, orders, notes and unbooked costs are of the scope's range (and currency); topics and
+    dead letters are of everything ever read, for a record that could not be read has no date.
+    `notes` counts the orders and contacts whose entries say why a reader would ask: `no_touch`,
+    `late`, `over_refund`, `unlinked`, `unknown_tariff` and the like.
     """
 
     chains: int
@@ -217,8 +228,7 @@ class DataQuality:
     orders_unidentified: int
     sold_unknown: int
     orphan_refunds: int
-    over_refunds: int
-    late_entries: int
+    notes: tuple[ReasonCount, ...]
     topics: tuple[TopicCounts, ...]
     dead_letters: tuple[ReasonCount, ...]
     unbooked: tuple[Unbooked, ...]

@@ -8,7 +8,14 @@ so filters by dimension do not touch it; only period and currency do.
 from dataclasses import dataclass
 from typing import Final
 
-from pnl.reports.accrual import NO_DAY, TERM_LENGTH, Days, earned_between, spread_entries
+from pnl.reports.accrual import (
+    NO_DAY,
+    RANGE_EARNED,
+    TERM_LENGTH,
+    Days,
+    earned_between,
+    spread_entries,
+)
 from pnl.reports.model import Bridge, Memo, MemoName, Reconciliation, Scope, Unbooked
 from pnl.reports.sql import Bounds, Queryable, Where, during, in_currency, in_ledger_during, instant
 from processors.money import PPM, divide_half_even
@@ -105,9 +112,9 @@ def _deferral(store: Queryable, scope: Scope, days: Days | None) -> tuple[int, i
     }
     sql = (
         f"WITH {TERM_LENGTH} AS days"
-        f" SELECT sum({earned_between('day_first', 'day_end')}) AS earned,"
+        f" SELECT sum({RANGE_EARNED}) AS earned,"
         f" sumIf(toInt128(amount_minor), effective_at < {instant('end_at')})"
-        f" - sum({earned_between('no_day', 'day_end')}) AS deferred"
+        f" - sum({earned_between('{no_day:Int64}', '{day_end:Int64}')}) AS deferred"
         f" FROM v_ledger WHERE {where}"
     )
     (row,) = store.query(sql, parameters)

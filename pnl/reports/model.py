@@ -211,6 +211,8 @@ class DayPoint:
     """
 
     day: date
+    chains: int
+    unidentified: int
     handled: int
     abandoned: int
     net_credit_minor: int

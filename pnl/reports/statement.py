@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, cast
 
-from pnl.reports.accrual import TERM_LENGTH, Days, earned_between, earned_days, spread_entries
+from pnl.reports.accrual import RANGE_EARNED, TERM_LENGTH, Days, earned_days, spread_entries
 from pnl.reports.memo import company_sums, memo, reconciliation
 from pnl.reports.model import (
     Group,
@@ -116,7 +116,7 @@ def _spread_sums(
     columns = ", ".join(("line", *dimension_columns(by)))
     sql = (
         f"WITH {TERM_LENGTH} AS days"
-        f" SELECT {columns}, sum({earned_between('day_first', 'day_end')}) AS total"
+        f" SELECT {columns}, sum({RANGE_EARNED}) AS total"
         f" FROM v_ledger WHERE {where} GROUP BY {columns}"
     )
     return [_sum(by, row) for row in store.query(sql, where.parameters)]

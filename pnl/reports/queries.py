@@ -1,0 +1,130 @@
+"""The reports: every figure the product shows, from the store, through one query builder.
+
+Law: page, command line and files ask here, so they show the same figures for the same scope.
+Nothing here reads a clock but `freshness`, which says how old the newest figures are.
+"""
+
+from pnl.reports import contacts as contacts_report
+from pnl.reports.contact_list import contact_list
+from pnl.reports.entries import entries
+from pnl.reports.evidence import (
+    ContactExplained,
+    DataQuality,
+    EntriesPage,
+    Freshness,
+    OrderExplained,
+)
+from pnl.reports.explain import explain_contact, explain_order
+from pnl.reports.freshness import as_of, freshness, version
+from pnl.reports.headlines import headlines
+from pnl.reports.model import (
+    DIMENSIONS,
+    BadRequest,
+    ContactListPage,
+    ContactsReport,
+    DayPoint,
+    Headlines,
+    Scope,
+    Statement,
+)
+from pnl.reports.quality import quality
+from pnl.reports.sql import COLUMN_OF, Queryable
+from pnl.reports.statement import statement
+from processors.policy import MODELS, Policy
+from streams.clock import Clock
+from streams.log import EventLog
+
+DIMENSION_VALUES_MAX = 1000
+
+
+class Reports:
+    """Answers from a store, by the rules of a policy; `log` lets it say what is behind."""
+
+    def __init__(
+        self, store: Queryable, policy: Policy, clock: Clock, log: EventLog | None = None
+    ) -> None:
+        self.policy = policy
+        self._store = store
+        self._clock = clock
+        self._log = log
+
+    def version(self) -> tuple[int, ...]:
+        """Return a cheap mark that changes whenever any figure may have changed."""
+        return version(self._store)
+
+    def statement(self, scope: Scope, by: tuple[str, ...] = ()) -> Statement:
+        """Return the statement; with `by` each line has groups that add up to it."""
+        return statement(self._store, self.policy, as_of(self._store), scope, by)
+
+    def contacts(
+        self, scope: Scope, by: tuple[str, ...], cursor: str | None = None, rows: int = 10_000
+    ) -> ContactsReport:
+        """Return revenue per contact by dimensions, or by ("contact",): one row per chain."""
+        return contacts_report.contacts(
+            self._store, self.policy, as_of(self._store), scope, by, cursor, rows
+        )
+
+    def daily(self, scope: Scope) -> tuple[DayPoint, ...]:
+        """Return one point per local day on which a chain of the scope ended, oldest first."""
+        return contacts_report.daily(self._store, self.policy, as_of(self._store), scope)
+
+    def contact_list(
+        self, scope: Scope, sort: str = "-ended", cursor: str | None = None, rows: int = 50
+    ) -> ContactListPage:
+        """Return a page of chains. Sorts: ended, handle, cost, credit; "-" first: descending."""
+        return contact_list(self._store, self.policy, as_of(self._store), scope, sort, cursor, rows)
+
+    def explain_order(self, order_id: str, model: str | None = None) -> OrderExplained | None:
+        """Return an order's credits and entries, under another model if asked."""
+        for known in MODELS:
+            if model == known:
+                return explain_order(self._store, order_id, known)
+        if model is not None:
+            raise BadRequest(f"There is no model {model!r}: the models are {', '.join(MODELS)}.")
+        return explain_order(self._store, order_id)
+
+    def explain_contact(
+        self, contact_id: str, currency: str | None = None
+    ) -> ContactExplained | None:
+        """Return a chain's money, in the reporting currency if none is named, and entries."""
+        return explain_contact(
+            self._store, as_of(self._store), contact_id, currency or self.policy.currency
+        )
+
+    def entries(
+        self, scope: Scope, line: str | None = None, cursor: str | None = None, rows: int = 50
+    ) -> EntriesPage:
+        """Return the entries behind a line (None: all lines), newest first."""
+        return entries(self._store, self.policy, as_of(self._store), scope, line, cursor, rows)
+
+    def freshness(self) -> Freshness:
+        """Return how current the figures are."""
+        return freshness(self._store, self._clock, self._log)
+
+    def quality(self, scope: Scope) -> DataQuality:
+        """Return what we know that we do not know."""
+        return quality(self._store, self.policy, scope)
+
+    def headlines(
+        self,
+        scope: Scope,
+        statement: Statement | None = None,
+        daily: tuple[DayPoint, ...] | None = None,
+    ) -> Headlines:
+        """Return the live board's figures; what is known already of the scope may be given."""
+        if statement is None:
+            statement = self.statement(scope)
+        if daily is None:
+            daily = self.daily(scope)
+        return headlines(self._store, self.policy, statement, daily)
+
+    def dimensions(self) -> dict[str, tuple[str, ...]]:
+        """Return the values each filter can take, sorted, and the currencies in the books."""
+        columns = {name: COLUMN_OF[name] for name in DIMENSIONS} | {"currency": "currency"}
+        listed = ", ".join(
+            f"arraySort(groupUniqArray({DIMENSION_VALUES_MAX})(toString({column})))"
+            f" AS {name}_values"
+            for name, column in columns.items()
+        )
+        (row,) = self._store.query(f"SELECT {listed} FROM v_ledger")
+        return {name: tuple(value for value in row[f"{name}_values"] if value) for name in columns}

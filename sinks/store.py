@@ -6,11 +6,12 @@ when the DSN asks for it. A process may have one chDB path open at a time.
 Outside text never becomes SQL here: values are parameters, `{name:Type}` in the statement.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from queue import LifoQueue
+from tempfile import NamedTemporaryFile
 from threading import Lock
 from typing import Any, Final
 
@@ -27,12 +28,15 @@ MIGRATIONS: Final = Path(__file__).parent / "migrations"
 CLIENTS_MAX: Final = 4
 """Statements that run at once; chDB gives every one of them all cores."""
 
-_INSERT_SETTINGS: Final = {
-    "async_insert": "0",
-    "wait_for_async_insert": "1",
-    "deduplicate_blocks_in_dependent_materialized_views": "0",
-    "max_partitions_per_insert_block": "1",
-}
+INSERT_SETTINGS: Final = (
+    "async_insert = 0, wait_for_async_insert = 1, max_partitions_per_insert_block = 1,"
+    " deduplicate_blocks_in_dependent_materialized_views = 0,"
+    " max_insert_threads = 1, input_format_null_as_default = 1,"
+    " input_format_json_named_tuples_as_objects = 1,"
+    " input_format_json_defaults_for_missing_elements_in_named_tuple = 1,"
+    " input_format_json_ignore_unknown_keys_in_named_tuple = 1,"
+    " input_format_skip_unknown_fields = 1"
+)
 
 
 class Store:
@@ -41,12 +45,13 @@ class Store:
     def __init__(self, dsn: str, database: str) -> None:
         self._dsn = dsn
         self.database = database
+        self.embedded = dsn.startswith("chdb:")
         self._idle: LifoQueue[Client | None] = LifoQueue()
         self._lock = Lock()
         self._closed = False
         for _ in range(CLIENTS_MAX):
             self._idle.put(None)
-        self._insert_settings: dict[str, str] | None = None
+        self._insert_settings: str | None = None
 
     @classmethod
     def open(cls, dsn: str, database: str = "pnl") -> "Store":
@@ -108,31 +113,43 @@ class Store:
         with _errors_told(), self._client() as client:
             client.command(sql, parameters=dict(parameters or {}))
 
-    def insert_columns(
-        self, table: str, columns: Mapping[str, Sequence[Any]], types: Sequence[str]
+    def insert_lines(
+        self,
+        statement: Callable[[str], str],
+        structure: str,
+        lines: bytes,
+        parameters: Mapping[str, Any],
     ) -> None:
-        """Insert columns of one length, durable on return. One partition at most, see `month`.
+        """Insert rows made of JSON lines; durable on return, at most one partition.
 
-        `types` are ClickHouse's names of the columns' types, in their order.
+        `statement` is given the FROM expression that reads the lines as `structure` (names and
+        ClickHouse types) and returns an INSERT ... SELECT without settings.
         """
         with _errors_told(), self._client() as client:
-            client.insert(
-                _identifier(table),
-                list(columns.values()),
-                column_names=list(columns),
-                column_type_names=list(types),
-                column_oriented=True,
-                settings=self.insert_settings(client),
-            )
+            settings = f" SETTINGS {self._settings(client)}"
+            if self.embedded:
+                # chDB drops the data of an INSERT ... SELECT FROM input() without a word.
+                with NamedTemporaryFile(suffix=".json") as file:
+                    file.write(lines)
+                    file.flush()
+                    source = f"file({_quoted(file.name)}, JSONEachRow, {_quoted(structure)})"
+                    client.command(statement(source) + settings, parameters=dict(parameters))
+            else:
+                source = f"input({_quoted(structure)})"
+                client.command(
+                    f"{statement(source)}{settings} FORMAT JSONEachRow",
+                    parameters=dict(parameters),
+                    data=lines,
+                )
 
-    def insert_settings(self, client: Client) -> dict[str, str]:
-        """Return what every insert sends: no server default decides whether rows are kept."""
+    def _settings(self, client: Client) -> str:
+        """Return what every insert sends: no server default decides which rows are kept."""
         if self._insert_settings is None:
             known = client.query(
                 "SELECT 1 FROM system.settings WHERE name = 'deduplicate_insert'"
             ).result_rows
-            off = {"deduplicate_insert": "disable"} if known else {"insert_deduplicate": "0"}
-            self._insert_settings = _INSERT_SETTINGS | off
+            off = "deduplicate_insert = 'disable'" if known else "insert_deduplicate = 0"
+            self._insert_settings = f"{INSERT_SETTINGS}, {off}"
         return self._insert_settings
 
     def close(self) -> None:
@@ -175,6 +192,11 @@ def _identifier(name: str) -> str:
     if not name.isidentifier():
         raise ValueError(f"not an identifier: {name!r}")
     return name
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
 
 
 def _aware(column: Sequence[Any]) -> Sequence[Any]:

@@ -1,0 +1,154 @@
+"""What runs on a held data folder: log, journeys, store, sink and their upkeep, in threads.
+
+Law: the first fault of any thread ends all of them and is kept for the process to end with; no
+part goes on beside a broken one. Ending in the middle loses nothing: every part goes on from
+what its last transaction committed.
+"""
+
+import threading
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Final, Protocol
+
+from pnl.datafolder import DataFolder
+from pnl.engine import GROUP as JOURNEYS
+from pnl.engine import JourneysWorker
+from pnl.settings import Settings
+from pnl.version import code_version
+from processors.policy import Policy
+from sinks.sink import GROUP as SINK
+from sinks.sink import Sink
+from sinks.store import Store
+from streams.clock import Clock
+from streams.log import Busy, EventLog, TopicPartition
+from streams.sqlite_log import SqliteLog
+from streams.topics import OUTPUT_NAMES, TOPICS
+
+STEP_WAIT: Final = timedelta(milliseconds=200)
+"""How long an idle step waits: stopping takes at most this much longer."""
+JOIN_SECONDS_MAX: Final = 2.5
+UPKEEP_SECONDS: Final = 5.0
+BUSY_PAUSE_SECONDS: Final = 0.1
+
+
+class Worker(Protocol):
+    """One of the loops: a step handles what there is, or waits for it."""
+
+    def step(self, wait: timedelta) -> int:
+        """Handle the next records; return how many they were, 0 after waiting in vain."""
+        ...
+
+    def close(self) -> None:
+        """Give everything up."""
+        ...
+
+
+def store_dsn(folder: DataFolder, settings: Settings) -> str:
+    """Return where the store is: what the settings say, else chDB inside the data folder."""
+    if settings.store.dsn is not None:
+        return settings.store.dsn.get_secret_value()
+    return f"chdb://{folder.store.resolve()}"
+
+
+def open_log(folder: DataFolder, settings: Settings, clock: Clock) -> SqliteLog:
+    """Open the event log of a data folder."""
+    return SqliteLog(folder.log, clock=clock, durability=settings.log.durability)
+
+
+class Pipeline:
+    """Journeys and sink, each in its thread, on the log and the store of a held folder."""
+
+    def __init__(
+        self, log: SqliteLog, store: Store, policy: Policy, clock: Clock, settings: Settings
+    ) -> None:
+        self.log = log
+        self.store = store
+        self.fault: BaseException | None = None
+        self.stopping = threading.Event()
+        self._clock = clock
+        self._on_fault: Callable[[], None] = lambda: None
+        self._workers: dict[str, Worker] = {
+            "journeys": JourneysWorker(
+                log,
+                policy,
+                code_version=code_version(),
+                records_max=settings.limits.batch_records_max,
+            ),
+            "sink": Sink(log, store, code_version=code_version()),
+        }
+        self._threads: list[threading.Thread] = []
+
+    def start(self, on_fault: Callable[[], None] = lambda: None) -> None:
+        """Start the threads; `on_fault` is called, in the thread that failed, after a fault."""
+        self._on_fault = on_fault
+        loops = {name: self._stepping(worker) for name, worker in self._workers.items()}
+        loops["upkeep"] = self._upkeep
+        for name, loop in loops.items():
+            thread = threading.Thread(target=self._guarded, args=(loop,), name=name, daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    def stop(self) -> bool:
+        """End the threads, close the workers; False when one did not end in time.
+
+        Then only the end of the process ends it; the log's transactions make that safe.
+        """
+        self.stopping.set()
+        for thread in self._threads:
+            thread.join(timeout=JOIN_SECONDS_MAX)
+        if any(thread.is_alive() for thread in self._threads):
+            return False
+        for worker in self._workers.values():
+            worker.close()
+        return True
+
+    def _guarded(self, loop: Callable[[], None]) -> None:
+        try:
+            loop()
+        except BaseException as error:  # noqa: BLE001 - kept, and the process ends with it
+            if self.fault is None:
+                self.fault = error
+            self.stopping.set()
+            self._on_fault()
+
+    def _stepping(self, worker: Worker) -> Callable[[], None]:
+        def loop() -> None:
+            while not self.stopping.is_set():
+                try:
+                    worker.step(STEP_WAIT)
+                except Busy:
+                    self.stopping.wait(BUSY_PAUSE_SECONDS)
+
+        return loop
+
+    def _upkeep(self) -> None:
+        """Remove what the topics' policies no longer keep; a call's work is bounded."""
+        while not self.stopping.wait(UPKEEP_SECONDS):
+            for topic in TOPICS.values():
+                try:
+                    self.log.trim(topic, self._clock.now_ms())
+                except Busy:
+                    break
+
+
+def committed_by_journeys(log: EventLog) -> dict[TopicPartition, int]:
+    """Return the next offset of journeys for every input partition."""
+    return log.committed(JOURNEYS)
+
+
+def outputs_end(log: EventLog) -> dict[TopicPartition, int]:
+    """Return the ends of all outputs: what the store must reach to hold all there is now."""
+    return {
+        TopicPartition(topic, partition): end
+        for topic in OUTPUT_NAMES
+        for partition, end in log.end_offsets(topic).items()
+    }
+
+
+def is_stored(log: EventLog, ends: Mapping[TopicPartition, int]) -> bool:
+    """Say whether the sink has committed everything up to these ends."""
+    return _reached(log.committed(SINK), ends)
+
+
+def _reached(committed: Mapping[TopicPartition, int], ends: Mapping[TopicPartition, int]) -> bool:
+    return all(committed.get(place, 0) >= end for place, end in ends.items())

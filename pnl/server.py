@@ -1,0 +1,94 @@
+"""The embedded server: a held data folder, its pipeline, its reports, its control socket.
+
+Law: it holds the folder from before it opens anything until after it closed everything, so no
+two processes ever have the store open; whoever asks in between is answered over the socket.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from types import TracebackType
+from typing import Any, Final, Self
+
+from pnl.answers import Asked, answer
+from pnl.control import Answer, ControlServer
+from pnl.datafolder import DataFolder, FolderLock
+from pnl.errors import CheckFailed
+from pnl.pipeline import Pipeline, open_log, store_dsn
+from pnl.reports.queries import Reports
+from pnl.settings_load import Loaded
+from sinks.store import Store
+from streams.clock import Clock, Deadline, pause
+
+HOLD_WAIT_SECONDS: Final = 60.0
+HOLD_PAUSE_SECONDS: Final = 0.05
+
+
+class Server:
+    """Everything of one data folder, running. Enter it with the folder's lock taken."""
+
+    def __init__(
+        self,
+        folder: DataFolder,
+        loaded: Loaded,
+        clock: Clock,
+        say: Callable[[str], None],
+    ) -> None:
+        self.folder = folder
+        self.loaded = loaded
+        self.clock = clock
+        self.policy = loaded.settings.policy()
+        self._say = say
+        self._stopped = False
+
+    def __enter__(self) -> Self:
+        if self.folder.record_policy(self.policy.version):
+            self._say(
+                "The settings that decide amounts have changed: new facts are booked by them; "
+                "what is booked keeps its amounts until a fact touches it."
+            )
+        settings = self.loaded.settings
+        self.log = open_log(self.folder, settings, self.clock)
+        try:
+            self.store = Store.open(store_dsn(self.folder, settings))
+            self.store.migrate()
+            self.pipeline = Pipeline(self.log, self.store, self.policy, self.clock, settings)
+            self.reports = Reports(self.store, self.policy, self.clock, self.log)
+            self._control = ControlServer(self.folder.socket, self._answer)
+        except BaseException:
+            self.log.close()
+            raise
+        return self
+
+    def start(self, on_fault: Callable[[], None] = lambda: None) -> None:
+        """Begin to apply what is in the log."""
+        self.pipeline.start(on_fault)
+
+    def check(self) -> None:
+        """Raise the fault of a thread, if one has failed."""
+        if self.pipeline.fault is not None:
+            raise self.pipeline.fault
+
+    def _answer(self, op: str, args: Mapping[str, Any]) -> Answer:
+        return answer(op, args, Asked(self.reports, self.store, self.log, self.policy))
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._control.close()
+        if self.pipeline.stop():
+            self.store.close()
+            self.log.close()
+
+
+def hold(folder: DataFolder, command: str) -> FolderLock:
+    """Take the folder, waiting for a short command to end; CheckFailed names who has it."""
+    lock = FolderLock(folder, command)
+    deadline = Deadline(timedelta(seconds=HOLD_WAIT_SECONDS))
+    while not lock.take():
+        if not deadline.seconds_left():
+            raise CheckFailed(f"{folder.path} is held by {lock.holder()}.")
+        pause(HOLD_PAUSE_SECONDS)
+    return lock

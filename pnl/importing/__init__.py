@@ -1,6 +1,7 @@
 """Reading files into records: JSON lines, CSV by a map, Parquet."""
 
 from pnl.importing.examples import DEMO_SETTINGS, INVOICES, INVOICES_MAP, example
+from pnl.importing.keys import facts_of
 from pnl.importing.maps import RecordMap, load_map
 from pnl.importing.reading import Reading, read
 from pnl.importing.rows import FORMATS, Format, ImportProblem, Rounding, Row
@@ -17,6 +18,7 @@ __all__ = [
     "Rounding",
     "Row",
     "example",
+    "facts_of",
     "load_map",
     "read",
 ]

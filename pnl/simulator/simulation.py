@@ -1,0 +1,98 @@
+"""The two simulations a user can ask for, and the files they are written to."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Final, Literal
+
+from pnl.simulator.centre import Behaviour
+from pnl.simulator.overlay import CONTACTS_PER_ORDER, MARK, Given
+from pnl.simulator.run import Plan, Run
+from pnl.simulator.truth import Truth, to_json
+from streams.codec import encode
+from streams.facts import Fact, Order
+from streams.topics import INPUT_NAMES
+
+TRUTH_FILE: Final = "truth.json"
+
+
+class Simulation:
+    """A simulation that can be run as often as wanted, each time the same."""
+
+    def __init__(
+        self,
+        mode: Literal["overlay", "generate"],
+        arguments: dict[str, int],
+        start: Callable[[], Run],
+        baseline_ppm: int | None,
+    ) -> None:
+        self._mode = mode
+        self._arguments = arguments
+        self._start = start
+        self._baseline_ppm = baseline_ppm
+        self._truth: Truth | None = None
+
+    def events(self) -> Iterator[tuple[str, Fact]]:
+        """Yield (topic, fact) in order of event time; equal times in a fixed order."""
+        run = self._start()
+        yield from run.events()
+        self._truth = run.tally.truth(
+            mode=self._mode,
+            seed=run.plan.seed,
+            arguments=self._arguments,
+            span=(run.plan.start_at, run.plan.end_at),
+            agents=run.agents,
+            behaviour=run.plan.behaviour,
+            baseline_ppm=self._baseline_ppm,
+        )
+
+    def truth(self) -> Truth:
+        """Return what was put into the events; runs the simulation if that was not done yet."""
+        if self._truth is None:
+            for _ in self.events():
+                pass
+        assert self._truth is not None
+        return self._truth
+
+
+def overlay(orders: Iterable[Order], seed: int) -> Simulation:
+    """Lay contacts, resolutions, costs and what contacts cause over given orders.
+
+    The events hold every given order, unchanged, and marked ones (`sim-…`). The orders are kept
+    in memory. Raises ValueError when there is no order, or one that carries the mark.
+    """
+    given = tuple(orders)
+    if not given:
+        raise ValueError("there are no orders to lay contacts over")
+    behaviour = Behaviour()
+
+    def start() -> Run:
+        demand = Given(given, seed, behaviour)
+        plan = Plan(
+            seed=seed,
+            first_day=demand.first_day,
+            last_day=demand.last_day,
+            contacts=round(demand.count * CONTACTS_PER_ORDER),
+            prefix=MARK,
+            behaviour=behaviour,
+        )
+        return Run(plan, demand)
+
+    start()  # refuse bad orders now rather than at the first event
+    return Simulation("overlay", {"orders": len(given)}, start, None)
+
+
+def write(folder: Path, simulation: Simulation) -> None:
+    """Write `contacts.jsonl`, `resolutions.jsonl`, `orders.jsonl`, `costs.jsonl`, `truth.json`.
+
+    Each file is in order of event time. The folder is made if it is missing; files are replaced.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        files = {
+            topic: stack.enter_context((folder / f"{topic}.jsonl").open("wb"))
+            for topic in INPUT_NAMES
+        }
+        for topic, fact in simulation.events():
+            files[topic].write(encode(fact) + b"\n")
+    (folder / TRUTH_FILE).write_bytes(to_json(simulation.truth()))

@@ -12,6 +12,7 @@ enter as weights.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 from typing import Final
 
 from processors.money import split
@@ -21,6 +22,7 @@ from streams.facts import Millis
 
 HALF_LIFE_MS: Final = 7 * 86_400_000
 _DECAY_ONE: Final = 2**32
+_DECAY_DOUBT: Final = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ def weights(model: Model, ages_ms: Sequence[int]) -> list[int]:
                 return [2, 1, 2]
             return [2 * (n - 2)] + [1] * (n - 2) + [2 * (n - 2)]
         case "time_decay":
-            return [round(_DECAY_ONE * 2.0 ** (-age / HALF_LIFE_MS)) for age in ages_ms]
+            return [_decayed(age) for age in ages_ms]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,7 @@ class Shares:
         equally if none has any (DEF-CASESPLIT).
         """
         credit_at: dict[int, int] = {}
-        alone = len(self.touches) == 1
+        alone = len(self.touches) == 1 and self.weights[0] > 0
         parts = [amount_minor] if alone else split(amount_minor, self.weights)
         for touch, part in zip(self.touches, parts, strict=True):
             if len(touch.places) == 1:
@@ -119,11 +121,24 @@ class Shares:
         than sold) is wholly unattributed, and so is an order without touchpoints (RUL-SIGN,
         DEF-UNATTR).
         """
-        if not self.touches:
-            return {}, net_minor
+        if not any(self.weights):
+            return self.split(0), net_minor
         if (net_minor < 0) != (gross_minor < 0) and net_minor != 0:
             return self.split(0), net_minor
         return self.split(net_minor), 0
+
+
+def _decayed(age_ms: int) -> int:
+    """Return round(2^32 x 2^(-age / half-life)), the same on every machine.
+
+    A float is off by 2^-20 at most; where that could decide the rounding, decimals do.
+    """
+    weight = _DECAY_ONE * 2.0 ** (-age_ms / HALF_LIFE_MS)
+    if abs(weight % 1 - 0.5) > _DECAY_DOUBT:
+        return round(weight)
+    with localcontext(prec=40):
+        exact: Decimal = _DECAY_ONE * Decimal(2) ** (Decimal(-age_ms) / HALF_LIFE_MS)
+        return int(exact.to_integral_value(ROUND_HALF_EVEN))
 
 
 def shares(

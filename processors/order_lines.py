@@ -157,7 +157,7 @@ class _SharedClass:
 
     def unattributed_note(self) -> str:
         """Say why revenue of this class is unattributed."""
-        if self.shares.touches:
+        if any(self.shares.weights):
             return "over_refund"
         if self.journey.late:
             return "late"

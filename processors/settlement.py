@@ -190,11 +190,12 @@ class _Step:
         direct = min(amount, room) if amount > 0 else 0
         if direct:
             self.take_from_line(place, direct)
-        if amount - direct:
-            if amount < 0 and account.over[index] == 0:
-                self.take_from_line(place, amount)
-            else:
-                self.take_from_class(index, amount - direct)
+        if amount < 0:
+            back = min(account.over[index], -amount)
+            account.over[index] -= back
+            self.take_from_line(place, amount + back)
+        elif amount - direct:
+            self.take_from_class(index, amount - direct)
 
     def take_from_line(self, place: int, amount: int) -> None:
         """Take an amount from one line: first what is deferred, then what was earned."""
@@ -261,6 +262,9 @@ def apply_linked(account: Account, refund: Order) -> int:
         named = [by_id[line.line_id] for line in refund.lines if line.line_id in by_id]
         for place in named if refund.lines else range(len(account.net)):
             step.cancel_line(place)
+        for index, name in enumerate(CLASSES):
+            if account.cancelled.issuperset(account.places(name)):
+                account.over[index] = 0
         return step.close()
     for line in refund.lines:
         if line.line_id in by_id:
@@ -298,7 +302,7 @@ def settle(
     )
     taken: dict[str, tuple[tuple[str, int], ...]] = {}
     orphaned: dict[str, int] = {}
-    for refund, gone in sorted(refunds, key=lambda r: (r[0].occurred_at, r[0].event_id)):
+    for refund, gone in sorted(refunds, key=_refund_order):
         total = refund_total(refund)
         if refund.refund_of is not None:
             named = accounts.get(refund.refund_of)
@@ -306,7 +310,7 @@ def settle(
                 took = apply_linked(named, refund)
                 taken[refund.order_id] = ((refund.refund_of, took),)
             elif not gone:
-                orphaned[refund.order_id] = total
+                orphaned[refund.order_id] = 0 if refund.kind == "cancellation" else total
             continue
         pieces: list[tuple[str, int]] = []
         total -= gone
@@ -321,7 +325,14 @@ def settle(
                     total -= took
         if pieces:
             taken[refund.order_id] = tuple(pieces)
+        if refund.kind == "cancellation":
+            total = 0  # of an order we do not hold, nothing is left to take back
         if total or not (pieces or gone):
             orphaned[refund.order_id] = total
     steps = {order_id: tuple(account.steps) for order_id, account in accounts.items()}
     return Settlement(steps, taken, orphaned)
+
+
+def _refund_order(refund: tuple[Order, int]) -> tuple[Millis, str, str]:
+    fact = refund[0]
+    return fact.occurred_at, fact.event_id, fact.order_id

@@ -22,7 +22,7 @@ from streams.invalid import Invalid, Refused
 from streams.readers import READERS
 from streams.writers import to_wire
 
-__all__ = ["Invalid", "decode", "encode"]
+__all__ = ["Invalid", "decode", "decode_value", "encode"]
 
 _ENCODER: Final = msgspec.json.Encoder()
 
@@ -40,6 +40,20 @@ def decode(topic: str, key: bytes | None, value: bytes | None, logged_at: Millis
     replay decides the same. Values are the JSON of the contract, whatever the headers say: the
     CloudEvents binary envelope leaves the value as it is.
     """
+    fact = decode_value(topic, value)
+    if isinstance(fact, Invalid):
+        return fact
+    if key is None:
+        return Invalid("null_key", "the record has no key")
+    if facts.key_of(fact).encode() != key:
+        return Invalid("wrong_key", "not the key this fact is sent under (RUL-KEY)")
+    if facts.event_time_of(fact) > logged_at + grammar.FUTURE_MS_MAX:
+        return Invalid("future", "over 24 hours after the log received it")
+    return fact
+
+
+def decode_value(topic: str, value: bytes | None) -> Fact | Invalid:
+    """Read a value alone, for a source that is yet to choose the key: `facts.key_of` the fact."""
     read = READERS[topic]
     if value is None:
         return Invalid("null_value", "the record has no value")
@@ -58,7 +72,7 @@ def decode(topic: str, key: bytes | None, value: bytes | None, logged_at: Millis
         return Invalid("bad_text", "bytes that are not UTF-8")
     except (ValueError, ArithmeticError) as error:
         return _malformed(value, str(error))
-    return _check_record(fact, key, logged_at)
+    return fact
 
 
 def encode(fact: Fact) -> bytes:
@@ -77,16 +91,6 @@ def _check_bytes(value: bytes) -> None:
         value.decode()  # msgspec does not look into strings that it skips
     if deeper_than(value, grammar.DEPTH_MAX):
         raise Refused("too_deep", f"nested deeper than {grammar.DEPTH_MAX} levels")
-
-
-def _check_record(fact: Fact, key: bytes | None, logged_at: Millis) -> Fact | Invalid:
-    if key is None:
-        return Invalid("null_key", "the record has no key")
-    if facts.key_of(fact).encode() != key:
-        return Invalid("wrong_key", "not the key this fact is sent under (RUL-KEY)")
-    if facts.event_time_of(fact) > logged_at + grammar.FUTURE_MS_MAX:
-        return Invalid("future", "over 24 hours after the log received it")
-    return fact
 
 
 def _check_texts(values: Iterable[object]) -> None:

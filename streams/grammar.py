@@ -53,19 +53,19 @@ _MINUTES_MS: Final = {
     for minute in range(60)
 }
 _SECONDS_MS: Final = {f":{second:02}": second * 1000 for second in range(60)}
+_UTC_TAILS_MS: Final = {"Z": 0} | {f".{millis:03}Z": millis for millis in range(1000)}
 
 
 def instant(text: str) -> Millis:
     """Read a time; ValueError if the text is not of the form, or no real time within the years."""
+    tail = text[19:]
     try:
-        at = (
-            _day_ms(text[:10])
-            + _MINUTES_MS[text[10:16]]
-            + _SECONDS_MS[text[16:19]]
-            + _tail_ms(text[19:])
-        )
+        at = _day_ms(text[:10]) + _MINUTES_MS[text[10:16]] + _SECONDS_MS[text[16:19]]
     except KeyError:
         raise ValueError("not a time of the form YYYY-MM-DDTHH:MM:SSZ") from None
+    if tail in _UTC_TAILS_MS:
+        return at + _UTC_TAILS_MS[tail]
+    at += _tail_ms(tail)
     if not 0 <= at < _END_MS:
         raise ValueError(f"not within the years {YEAR_MIN} to {YEAR_MAX}")
     return at
@@ -97,7 +97,7 @@ def _day_ms(text: str) -> int:
     return (date.fromisoformat(text).toordinal() - date(1970, 1, 1).toordinal()) * _DAY_MS
 
 
-@lru_cache(maxsize=4096)  # Z, every millisecond, and the offsets in use
+@lru_cache(maxsize=4096)  # the offsets in use, with fractions of a second
 def _tail_ms(text: str) -> int:
     if len(text) > TIME_CHARS_MAX - 19 or not (match := _TAIL.fullmatch(text)):
         raise ValueError("a time ends in Z or an offset +HH:MM, after a fraction if any")

@@ -26,9 +26,12 @@ _COST: Final = msgspec.json.Decoder(wire.Cost)
 
 def _contact(value: bytes) -> facts.Contact:
     w = _CONTACT.decode(value)
-    started_at = _time(w.started_at, "started_at")
-    ended_at = _time(w.ended_at, "ended_at")
-    connected_at = None if w.connected_at is None else _time(w.connected_at, "connected_at")
+    try:
+        started_at = instant(w.started_at)
+        ended_at = instant(w.ended_at)
+        connected_at = None if w.connected_at is None else instant(w.connected_at)
+    except ValueError:
+        raise _bad_time(w) from None
     if ended_at < started_at:
         raise Refused("end_before_start", "ended_at is before started_at")
     if connected_at is not None and not started_at <= connected_at <= ended_at:
@@ -58,7 +61,7 @@ def _contact(value: bytes) -> facts.Contact:
         w.tier,
         w.disposition_code,
         None if w.fee is None else _fee(w.fee),
-        tuple([facts.Offer(*msgspec.structs.astuple(offer)) for offer in w.offers]),
+        tuple(map(_offer, w.offers)) if w.offers else (),
         None if w.experiment is None else facts.Experiment(w.experiment.id, w.experiment.arm),
         w.revision,
         w.withdrawn,
@@ -73,6 +76,21 @@ def _fee(w: wire.Fee) -> facts.Fee:
     if w.amount_minor is not None and w.currency is None:
         raise Refused("missing_field", "fee.amount_minor needs fee.currency")
     return facts.Fee(w.tariff, w.amount_minor, w.currency)
+
+
+def _offer(w: wire.Offer) -> facts.Offer:
+    return facts.Offer(w.product_class, w.eligible, w.offered, w.accepted)
+
+
+def _bad_time(w: wire.Contact) -> Refused:
+    """Find the field again: naming it in advance would cost every good record a little."""
+    for field in ("started_at", "ended_at", "connected_at"):
+        if (text := getattr(w, field)) is not None:
+            try:
+                instant(text)
+            except ValueError as error:
+                return Refused("bad_time", f"{field}: {error}")
+    raise AssertionError("a time was refused, and now none is")
 
 
 def _resolution(value: bytes) -> facts.Resolution:
@@ -96,7 +114,7 @@ def _order(value: bytes) -> facts.Order:
     w = _ORDER.decode(value)
     if w.currency not in EXPONENTS:
         raise Refused("bad_currency", "currency is not a code we know")
-    lines = tuple([_line(line) for line in w.lines])
+    lines = tuple(map(_line, w.lines))
     if len(lines) > 1 and len({line.line_id for line in lines}) != len(lines):
         raise Refused("duplicate_line", "two lines have the same line_id")
     return facts.Order(

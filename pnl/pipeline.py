@@ -19,14 +19,14 @@ from processors.policy import Policy
 from sinks.sink import GROUP as SINK
 from sinks.sink import Sink
 from sinks.store import Store
-from streams.clock import Clock
+from streams.clock import Clock, Deadline
 from streams.log import Busy, EventLog, TopicPartition
 from streams.sqlite_log import SqliteLog
-from streams.topics import OUTPUT_NAMES, TOPICS
+from streams.topics import INPUT_NAMES, OUTPUT_NAMES, TOPICS
 
 STEP_WAIT: Final = timedelta(milliseconds=200)
 """How long an idle step waits: stopping takes at most this much longer."""
-JOIN_SECONDS_MAX: Final = 2.5
+JOIN_MAX: Final = timedelta(seconds=2.5)
 UPKEEP_SECONDS: Final = 5.0
 BUSY_PAUSE_SECONDS: Final = 0.1
 
@@ -66,7 +66,6 @@ class Pipeline:
         self.fault: BaseException | None = None
         self.stopping = threading.Event()
         self._clock = clock
-        self._on_fault: Callable[[], None] = lambda: None
         self._workers: dict[str, Worker] = {
             "journeys": JourneysWorker(
                 log,
@@ -78,9 +77,8 @@ class Pipeline:
         }
         self._threads: list[threading.Thread] = []
 
-    def start(self, on_fault: Callable[[], None] = lambda: None) -> None:
-        """Start the threads; `on_fault` is called, in the thread that failed, after a fault."""
-        self._on_fault = on_fault
+    def start(self) -> None:
+        """Start the threads; `stopping` is set when one of them has failed."""
         loops = {name: self._stepping(worker) for name, worker in self._workers.items()}
         loops["upkeep"] = self._upkeep
         for name, loop in loops.items():
@@ -94,8 +92,9 @@ class Pipeline:
         Then only the end of the process ends it; the log's transactions make that safe.
         """
         self.stopping.set()
+        deadline = Deadline(JOIN_MAX)
         for thread in self._threads:
-            thread.join(timeout=JOIN_SECONDS_MAX)
+            thread.join(timeout=deadline.seconds_left())
         if any(thread.is_alive() for thread in self._threads):
             return False
         for worker in self._workers.values():
@@ -106,10 +105,13 @@ class Pipeline:
         try:
             loop()
         except BaseException as error:  # noqa: BLE001 - kept, and the process ends with it
-            if self.fault is None:
-                self.fault = error
-            self.stopping.set()
-            self._on_fault()
+            self.fail(error)
+
+    def fail(self, error: BaseException) -> None:
+        """End everything because of an error: ours, or that of a part beside us."""
+        if self.fault is None:
+            self.fault = error
+        self.stopping.set()
 
     def _stepping(self, worker: Worker) -> Callable[[], None]:
         def loop() -> None:
@@ -152,3 +154,14 @@ def is_stored(log: EventLog, ends: Mapping[TopicPartition, int]) -> bool:
 
 def _reached(committed: Mapping[TopicPartition, int], ends: Mapping[TopicPartition, int]) -> bool:
     return all(committed.get(place, 0) >= end for place, end in ends.items())
+
+
+def is_caught_up(log: EventLog) -> bool:
+    """Say whether all that is in the log now is applied and stored."""
+    inputs = {
+        TopicPartition(topic, partition): end
+        for topic in INPUT_NAMES
+        for partition, end in log.end_offsets(topic).items()
+    }
+    # In this order: an output is there once its input is committed.
+    return _reached(log.committed(JOURNEYS), inputs) and is_stored(log, outputs_end(log))

@@ -19,7 +19,9 @@ from pnl.settings_load import Loaded
 from sinks.store import Store
 from streams.clock import Clock, Deadline, pause
 
-HOLD_WAIT_SECONDS: Final = 60.0
+HOLD_WAIT: Final = timedelta(minutes=10)
+SERVERS: Final = ("pnl run", "pnl demo")
+"""Commands that hold a folder until a person ends them."""
 HOLD_PAUSE_SECONDS: Final = 0.05
 
 
@@ -59,9 +61,9 @@ class Server:
             raise
         return self
 
-    def start(self, on_fault: Callable[[], None] = lambda: None) -> None:
+    def start(self) -> None:
         """Begin to apply what is in the log."""
-        self.pipeline.start(on_fault)
+        self.pipeline.start()
 
     def check(self) -> None:
         """Raise the fault of a thread, if one has failed."""
@@ -83,12 +85,17 @@ class Server:
             self.log.close()
 
 
-def hold(folder: DataFolder, command: str) -> FolderLock:
-    """Take the folder, waiting for a short command to end; CheckFailed names who has it."""
+def hold(folder: DataFolder, command: str, say: Callable[[str], None]) -> FolderLock:
+    """Take the folder. Waits for a command that ends by itself; CheckFailed names a server."""
     lock = FolderLock(folder, command)
-    deadline = Deadline(timedelta(seconds=HOLD_WAIT_SECONDS))
+    deadline = Deadline(HOLD_WAIT)
+    told = False
     while not lock.take():
-        if not deadline.seconds_left():
-            raise CheckFailed(f"{folder.path} is held by {lock.holder()}.")
+        holder = lock.holder()
+        if holder.startswith(SERVERS) or not deadline.seconds_left():
+            raise CheckFailed(f"{folder.path} is held by `{holder}`; stop it first.")
+        if not told:
+            say(f"Waiting for `{holder}` to end.")
+            told = True
         pause(HOLD_PAUSE_SECONDS)
     return lock

@@ -1,0 +1,187 @@
+"""`pnl run` and `pnl demo`: a server in the foreground, until Ctrl-C."""
+
+import json
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import typer
+
+from pnl import logs
+from pnl.cli.progress import Progress
+from pnl.cli.sentences import warn
+from pnl.console.settings import ConsoleSettings
+from pnl.datafolder import DataFolder
+from pnl.demo import Feeder, Pace, parse_speed
+from pnl.errors import Interrupted
+from pnl.importing import DEMO_SETTINGS, example
+from pnl.pipeline import is_caught_up
+from pnl.reports.model import Scope
+from pnl.server import Server, hold
+from pnl.settings_load import Loaded, load, settings_file
+from streams.clock import SystemClock
+
+LOOK_SECONDS: Final = 0.05
+STOP_SECONDS_MAX: Final = 1.5
+
+
+def run_server(data: Path, port: int | None) -> None:
+    """Serve the page and apply what is imported, until Ctrl-C."""
+    logs.configure()
+    folder, loaded = DataFolder(data), load(data)
+    folder.prepare()
+    with (
+        hold(folder, "pnl run", warn),
+        Server(folder, loaded, SystemClock(), warn) as server,
+        _page(server, port, typer.echo),
+    ):
+        _until_stopped(server)
+
+
+def run_demo(
+    data: Path, speed: str, seed: int, port: int | None, *, until_loaded: bool, page: bool
+) -> None:
+    """Replay the demo into the data folder and serve it, until Ctrl-C or until all is stored."""
+    logs.configure()
+    pace, folder, clock = Pace(parse_speed(speed)), DataFolder(data), SystemClock()
+    folder.prepare()
+    loaded = _demo_settings(folder)
+    say: Callable[[str], None] = warn if until_loaded else typer.echo
+    started_ms = clock.now_ms()
+    with (
+        hold(folder, "pnl demo", warn),
+        Server(folder, loaded, clock, warn) as server,
+        closing(Feeder(server.log, seed, pace, clock)) as feeder,
+        _feeding(server, feeder),
+        _page(server, port, say) if page else _no_page(server),
+    ):
+        if until_loaded:
+            _until_loaded(server, feeder)
+            summary = _summary(server, feeder, clock.now_ms() - started_ms)
+            typer.echo(json.dumps(summary))
+        else:
+            _until_stopped(server)
+
+
+def _demo_settings(folder: DataFolder) -> Loaded:
+    """Give a folder without settings those of the demo; say which are used."""
+    if settings_file(folder.path, Path()) is None:
+        shutil.copyfile(example(DEMO_SETTINGS), folder.path / "pnl.toml")
+    return load(folder.path)
+
+
+@contextmanager
+def _page(server: Server, port: int | None, say: Callable[[str], None]) -> Iterator[None]:
+    """Serve the page meanwhile, and say where."""
+    from pnl.page import Page, bind
+
+    settings = server.loaded.settings
+    wanted = port or settings.server.port
+    bound = bind(settings.server.host, wanted, else_any=port is None)
+    server.start()
+    page = Page(
+        server.reports,
+        ConsoleSettings(
+            host=settings.server.host,
+            port=wanted,
+            timezone=settings.reporting.timezone,
+            currency=settings.reporting.currency,
+            locale=settings.server.locale,
+            allowed_hosts=settings.server.allowed_hosts,
+        ),
+        bound,
+        server.clock,
+        server.pipeline.fail,
+    )
+    page.start()
+    if page.settings.port != wanted:
+        warn(f"Port {wanted} is taken; a free one is used instead.")
+    say(f"The page: {page.address}  (Ctrl-C stops)")
+    try:
+        yield
+    finally:
+        server.pipeline.stopping.set()
+        page.ask_to_stop()
+        page.join(STOP_SECONDS_MAX)
+
+
+@contextmanager
+def _no_page(server: Server) -> Iterator[None]:
+    server.start()
+    yield
+
+
+@contextmanager
+def _feeding(server: Server, feeder: Feeder) -> Iterator[None]:
+    """Append the demo's events meanwhile, in a thread."""
+
+    def feed() -> None:
+        try:
+            feeder.run(server.pipeline.stopping)
+        except BaseException as error:  # noqa: BLE001 - kept, and the process ends with it
+            server.pipeline.fail(error)
+
+    thread = threading.Thread(target=feed, name="demo", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.pipeline.stopping.set()
+        thread.join(timeout=STOP_SECONDS_MAX)
+
+
+def _until_stopped(server: Server) -> None:
+    """Wait for Ctrl-C or a fault; Ctrl-C is how a server ends well."""
+    try:
+        server.pipeline.stopping.wait()
+    except KeyboardInterrupt:
+        return
+    server.check()
+
+
+def _until_loaded(server: Server, feeder: Feeder) -> None:
+    """Wait until all of the demo is appended, applied and stored."""
+    with Progress() as progress:
+        try:
+            while not (feeder.done and is_caught_up(server.log)):
+                if server.pipeline.stopping.wait(LOOK_SECONDS):
+                    server.check()
+                progress.show(f"{feeder.progress.appended:,} events appended")
+        except KeyboardInterrupt:
+            raise Interrupted(
+                "Stopped before all was loaded. Nothing is lost: the same command goes on."
+            ) from None
+
+
+def _summary(server: Server, feeder: Feeder, took_ms: int) -> dict[str, Any]:
+    """Return what was loaded, in numbers straight from the store."""
+    scope = Scope(currency=server.policy.currency)
+    statement = server.reports.statement(scope)
+    quality = server.reports.quality(scope)
+    booked = statement.reconciliation
+    return {
+        "events": feeder.progress.appended,
+        "topics": {
+            each.topic: {
+                "read": each.read,
+                "applied": each.applied,
+                "duplicate": each.duplicate,
+                "late": each.late,
+                "dead_lettered": each.dead,
+            }
+            for each in quality.topics
+        },
+        "currency": scope.currency,
+        "reconciliation": {
+            "orders_minor": booked.orders_minor,
+            "refunds_minor": booked.refunds_minor,
+            "adjustments_minor": booked.adjustments_minor,
+            "net_minor": booked.net_minor,
+        },
+        "totals": {each.total: each.amount_minor for each in statement.totals},
+        "as_of_ms": statement.as_of,
+        "seconds": took_ms / 1000,
+    }

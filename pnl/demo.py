@@ -1,0 +1,176 @@
+"""The demo: the shipped invoices under a simulated contact centre, replayed in event-time order.
+
+Law: every event of a seed is appended once, however often the demo is stopped. How far it came
+is state of its own group in the log, written in the transaction that appends; a chain of
+checksums over what was appended says whether it is the same demo that goes on.
+"""
+
+import threading
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Final, NamedTuple
+
+import msgspec
+
+from pnl.errors import UserError
+from pnl.importing import INVOICES, INVOICES_MAP, example, load_map, read
+from pnl.simulator.simulation import overlay
+from streams.clock import Clock
+from streams.codec import decode, encode
+from streams.facts import Millis, Order, event_time_of, key_of
+from streams.log import Busy, EventLog, Outgoing
+from streams.partitions import by_partition
+from streams.topics import ORDERS
+
+GROUP: Final = "demo"
+BATCH_RECORDS: Final = 2_000
+TICK_SECONDS: Final = 0.05
+BUSY_PAUSE_SECONDS: Final = 0.1
+_PROGRESS: Final = b"progress"
+
+
+class Event(NamedTuple):
+    """One record to append, and when it happened."""
+
+    at: Millis
+    topic: str
+    record: Outgoing
+
+
+class Progress(msgspec.Struct, frozen=True):
+    """How far a folder's demo came."""
+
+    seed: int
+    appended: int = 0
+    checksum: int = 0
+    last_at: Millis | None = None
+
+
+def events(seed: int, now: Millis) -> Iterator[Event]:
+    """Yield the demo's events in order of event time: the same for the same seed."""
+    orders = []
+    for row in read(ORDERS, example(INVOICES), rules=load_map(example(INVOICES_MAP))):
+        order = decode(ORDERS, row.key, row.value, now)
+        assert isinstance(order, Order), f"{INVOICES}: line {row.line}: {order}"
+        orders.append(order)
+    for topic, fact in overlay(orders, seed).events():
+        record = Outgoing(key_of(fact).encode(), encode(fact))
+        yield Event(event_time_of(fact), topic, record)
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Which event time it is, so many milliseconds after a start; no speed: the end of time."""
+
+    speed: float | None
+
+    def reached(self, begun_at: Millis, elapsed_ms: int) -> Millis | None:
+        """Return the event time up to which events are due; None when all of them are."""
+        return None if self.speed is None else begun_at + int(elapsed_ms * self.speed)
+
+
+class Feeder:
+    """Appends the demo's events at a pace; owns the group that remembers how far it came."""
+
+    def __init__(self, log: EventLog, seed: int, pace: Pace, clock: Clock) -> None:
+        self._log = log
+        self._pace = pace
+        self._clock = clock
+        self._consumer = log.consumer(GROUP, ())
+        found = self._consumer.state.load(0, _PROGRESS)
+        self.progress = msgspec.json.decode(found[0][1], type=Progress) if found else Progress(seed)
+        self.done = False
+        if self.progress.seed != seed:
+            raise UserError(
+                f"This data folder holds the demo of --seed {self.progress.seed}; go on with it, "
+                "or name another folder with --data."
+            )
+
+    def run(self, stopping: threading.Event) -> None:
+        """Append until all is appended or `stopping` is set."""
+        remaining = events(self.progress.seed, self._clock.now_ms())
+        self._skip(remaining)
+        started_ms, begun_at = self._clock.now_ms(), self.progress.last_at
+        batch: list[Event] = []
+        for event in remaining:
+            begun_at = event.at if begun_at is None else begun_at
+            while not self._is_due(event, begun_at, started_ms):
+                self._append(batch, stopping)
+                batch = []
+                if stopping.wait(TICK_SECONDS):
+                    return
+            batch.append(event)
+            if len(batch) >= BATCH_RECORDS:
+                self._append(batch, stopping)
+                batch = []
+                if stopping.is_set():
+                    return
+        self._append(batch, stopping)
+        self.done = not stopping.is_set()
+
+    def close(self) -> None:
+        """Give the group up."""
+        self._consumer.close()
+
+    def _skip(self, remaining: Iterator[Event]) -> None:
+        """Pass over what was appended before, and see that it is the same."""
+        checksum = 0
+        for event in islice(remaining, self.progress.appended):
+            checksum = _chained(checksum, event)
+        if checksum != self.progress.checksum:
+            raise UserError(
+                "This data folder holds the demo of another release; look at it with `pnl run`, "
+                "or name another folder with --data for a new one."
+            )
+
+    def _is_due(self, event: Event, begun_at: Millis, started_ms: Millis) -> bool:
+        reached = self._pace.reached(begun_at, self._clock.now_ms() - started_ms)
+        return reached is None or event.at <= reached
+
+    def _append(self, batch: list[Event], stopping: threading.Event) -> None:
+        """Append a batch and how far that is, in one transaction; wait while the log is busy."""
+        if not batch:
+            return
+        checksum = self.progress.checksum
+        topics: dict[str, list[Outgoing]] = {}
+        for event in batch:
+            checksum = _chained(checksum, event)
+            topics.setdefault(event.topic, []).append(event.record)
+        progress = Progress(
+            seed=self.progress.seed,
+            appended=self.progress.appended + len(batch),
+            checksum=checksum,
+            last_at=batch[-1].at,
+        )
+        while not stopping.is_set():
+            try:
+                with self._consumer.transaction() as transaction:
+                    for topic, records in topics.items():
+                        for partition, part in by_partition(records, self._log.partitions).items():
+                            transaction.produce(topic, partition, part)
+                    transaction.put_state(0, [(_PROGRESS, msgspec.json.encode(progress))])
+            except Busy:
+                stopping.wait(BUSY_PAUSE_SECONDS)
+            else:
+                self.progress = progress
+                return
+
+
+def _chained(checksum: int, event: Event) -> int:
+    assert event.record.value is not None
+    return zlib.crc32(event.record.value, checksum)
+
+
+def parse_speed(text: str) -> float | None:
+    """Read `--speed`: a number of times faster than life, or `max` (None)."""
+    if text == "max":
+        return None
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
+    if not 0.0 < speed < float("inf"):
+        raise UserError(f"--speed must be a number above 0, or max, not {text!r}.")
+    return speed

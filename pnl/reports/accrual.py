@@ -23,14 +23,16 @@ SPREAD_LINES: Final = ("A2b", "A3", "C5")
 NO_DAY: Final[Day] = -(10**6)
 """A day before every term: what is earned from here on is all that was ever earned."""
 
-TERM_LENGTH: Final = "toInt64(assumeNotNull(term_end)) - toInt64(assumeNotNull(term_start))"
+TERM_LENGTH: Final = (
+    "greatest(1, toInt64(assumeNotNull(term_end)) - toInt64(assumeNotNull(term_start)))"
+)
 """The expression of a term's days, to be named `days` beside `earned_between`."""
 
 _EARNED: Final = (
     "sign(spread_minor) * intDiv(toInt128(abs(spread_minor))"
     " * least(greatest({day} - toInt64(assumeNotNull(term_start)), 0), days), days)"
 )
-_COUNTED_FROM: Final = "greatest({day}, toInt64(ifNull(cut, term_start)))"
+_COUNTED_FROM: Final = "greatest({day}, toInt64(ifNull(cut, assumeNotNull(term_start))))"
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,7 +104,7 @@ def _with_terms(where: Where, bounds: Bounds, days: Days | None) -> tuple[Where,
     spread = spread_entries()
     earned = f"(WITH {TERM_LENGTH} AS days SELECT {RANGE_EARNED})"
     days_in_range = (
-        f"{spread} AND ifNull(cut, term_start) < {{day_end:Int64}}"
+        f"{spread} AND ifNull(cut, assumeNotNull(term_start)) < {{day_end:Int64}}"
         " AND term_end > {day_first:Int64}"
     )
     where = where.also(

@@ -236,7 +236,7 @@ def _term_days(
         f" SELECT day_number, sumIf({earned}, line != 'C5') AS revenue, sum({earned}) AS result"
         " FROM v_ledger ARRAY JOIN range({day_first:Int64}, {day_end:Int64}) AS day_number"
         f" WHERE {where} AND {filters} AND term_end > {{day_first:Int64}}"
-        " AND ifNull(cut, term_start) < {day_end:Int64} GROUP BY day_number"
+        " AND ifNull(cut, assumeNotNull(term_start)) < {day_end:Int64} GROUP BY day_number"
     )
     parameters = {
         **where.parameters,

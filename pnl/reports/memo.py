@@ -127,12 +127,12 @@ def _chain_shares(
     """Return M6 and M7 in parts per million: unidentified chains, matured handled chains."""
     where = during(Where(), "ended_at", bounds)
     sql = (
-        "SELECT count() AS chains, countIf(NOT identified) AS unidentified,"
-        f" countIf(handled) AS handled, countIf(handled AND matures_at <= {instant('as_of')})"
-        f" AS matured FROM v_contacts WHERE {where}"
+        "SELECT count() AS n, countIf(NOT identified) AS unidentified_n,"
+        f" countIf(handled) AS handled_n, countIf(handled AND matures_at <= {instant('as_of')})"
+        f" AS matured_n FROM v_contacts WHERE {where}"
     )
     (row,) = store.query(sql, {**where.parameters, "as_of": as_of or 0})
-    return ppm(row["unidentified"], row["chains"]), ppm(row["matured"], row["handled"])
+    return ppm(row["unidentified_n"], row["n"]), ppm(row["matured_n"], row["handled_n"])
 
 
 def ppm(part: int, whole: int) -> int | None:

@@ -1,0 +1,100 @@
+"""Local dates and the instants they stand for."""
+
+from datetime import date
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from pnl.reports.model import BadRequest
+from pnl.reports.period import (
+    Period,
+    date_of,
+    day_number,
+    first_instant,
+    local_date,
+    parse_period,
+    rfc3339,
+)
+from tests.support.books import at
+
+LONDON = ZoneInfo("Europe/London")
+HOUR = 3_600_000
+
+
+@pytest.mark.parametrize(
+    ("day", "hours"),
+    [("2024-03-30", 24), ("2024-03-31", 23), ("2024-10-27", 25), ("2024-10-28", 24)],
+)
+def test_a_local_day_is_as_long_as_its_clock_says(day: str, hours: int) -> None:
+    """The days on which London changes its clocks have 23 and 25 hours."""
+    start = date.fromisoformat(day)
+    after = date_of(day_number(start) + 1)
+    assert first_instant(after, LONDON) - first_instant(start, LONDON) == hours * HOUR
+
+
+def test_a_local_day_begins_at_its_first_instant_where_midnight_is_skipped() -> None:
+    """In Sao Paulo 2018-11-04 began at 01:00, which is 03:00 UTC, the instant of the change."""
+    zone = ZoneInfo("America/Sao_Paulo")
+    begin = first_instant(date(2018, 11, 4), zone)
+    assert begin == at("2018-11-04 03:00")
+    assert local_date(begin, zone) == date(2018, 11, 4)
+    assert local_date(begin - 1, zone) == date(2018, 11, 3)
+
+
+@pytest.mark.parametrize(
+    ("options", "start", "end"),
+    [
+        ({}, None, None),
+        ({"start": "2026-04-01"}, "2026-04-01", None),
+        ({"start": "2026-04-01", "end": "2026-04-02"}, "2026-04-01", "2026-04-02"),
+        ({"month": "2026-12"}, "2026-12-01", "2027-01-01"),
+        ({"month": "2024-02"}, "2024-02-01", "2024-03-01"),
+        ({"quarter": "2026-Q2"}, "2026-04-01", "2026-07-01"),
+        ({"quarter": "2026q4"}, "2026-10-01", "2027-01-01"),
+        ({"year": "2026"}, "2026-01-01", "2027-01-01"),
+    ],
+)
+def test_a_period_is_read_from_any_way_of_naming_it(
+    options: dict[str, str], start: str | None, end: str | None
+) -> None:
+    """The end is the first day that is not included."""
+    expected = Period(
+        None if start is None else date.fromisoformat(start),
+        None if end is None else date.fromisoformat(end),
+    )
+    assert parse_period(**options) == expected
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"start": "2026-02-30"}, "--from must be a date like 2026-04-01, not '2026-02-30'."),
+        ({"start": "20260401"}, "--from must be a date like 2026-04-01, not '20260401'."),
+        ({"end": "soon"}, "--to must be a date like 2026-04-01, not 'soon'."),
+        (
+            {"start": "2026-04-02", "end": "2026-04-02"},
+            "--to 2026-04-02 must be later than --from 2026-04-02: its day is not included.",
+        ),
+        ({"month": "2026-13"}, "--month must look like 2026-04, not '2026-13'."),
+        ({"quarter": "2026-Q5"}, "--quarter must look like 2026-Q2, not '2026-Q5'."),
+        ({"year": "26"}, "--year must look like 2026, not '26'."),
+        ({"year": "9999"}, "--year must look like 2026, not '9999'."),
+        (
+            {"month": "2026-04", "start": "2026-04-01"},
+            "Give either --month or --from and --to, not both.",
+        ),
+        ({"month": "2026-04", "year": "2026"}, "Give one of --month and --year, not both."),
+    ],
+)
+def test_a_wrong_period_is_refused_in_one_sentence(options: dict[str, str], sentence: str) -> None:
+    """The sentence names the option and shows what was given."""
+    with pytest.raises(BadRequest) as raised:
+        parse_period(**options)
+    assert str(raised.value) == sentence
+
+
+def test_times_are_written_in_utc_to_the_millisecond() -> None:
+    """Whole seconds show no fraction; an instant before 1970 is no exception."""
+    assert rfc3339(at("2024-03-31 01:00")) == "2024-03-31T01:00:00Z"
+    assert rfc3339(at("2024-03-31 01:00") + 7) == "2024-03-31T01:00:00.007Z"
+    assert rfc3339(-1) == "1969-12-31T23:59:59.999Z"

@@ -27,6 +27,12 @@ _MEDIAN_MINOR: Final[dict[ProductClass, int]] = {
 _SKUS: Final = ("bag", "lantern", "teapot", "bunting", "clock", "doormat", "candle", "tin")
 _REFUND_DELAY_DAYS: Final = 9.3  # median; 95 % within 109 days, as in the real invoices
 _REFUND_SPREAD: Final = 1.35
+_REFUND_KINDS: Final[tuple[OrderKind, ...]] = (
+    *("refund",) * 17,
+    "credit_note",
+    "chargeback",
+    "cancellation",
+)
 _POST_DELAY_DAYS: Final = 6.0
 
 
@@ -87,8 +93,11 @@ class Effects:
         days = min(around(rng, _REFUND_DELAY_DAYS, _REFUND_SPREAD), 300.0)
         at = order.occurred_at + round(days * DAY_MS) + 1
         if at < self._end_at:
-            linked = order.customer_id is None or happens(rng, self._behaviour.refund_linked_ppm)
-            self.refund(order, at, "refund", linked=linked)
+            kind = _REFUND_KINDS[int(rng.random() * len(_REFUND_KINDS))]
+            # Only a plain refund may come without the order's number.
+            named = kind != "refund" or order.customer_id is None
+            linked = named or happens(rng, self._behaviour.refund_linked_ppm)
+            self.refund(order, at, kind, linked=linked)
 
     def refund(self, order: Order, at: Millis, kind: OrderKind, *, linked: bool) -> None:
         """Take an order back, or part of its first line. A guest's refund carries its key."""
@@ -96,6 +105,8 @@ class Effects:
         amount_minor = first.amount_minor
         if kind != "cancellation" and happens(self._rng, self._behaviour.refund_partial_ppm):
             amount_minor = max(1, amount_minor * self._rng.randrange(10, 90) // 100)
+        if kind == "cancellation":
+            amount_minor = sum(line.amount_minor for line in order.lines)
         refund_id = self.new_id()
         lines = (OrderLine(first.line_id, first.product_class, amount_minor, first.sku),)
         fact = Order(

@@ -73,8 +73,12 @@ class Given:
             run.timeline.put(order.occurred_at, topics.ORDERS, order)
             run.tally.given(order)
 
-    def heard(self, chain: Chain) -> None:
+    def heard(self, chain: Chain, run: Run) -> None:
         """Leave the invoices alone."""
+
+    def gone(self, _customer_id: str, /) -> bool:
+        """Deny it: nobody leaves, because their orders are given."""
+        return False
 
     def _calls(self, order: Order, today: int, run: Run) -> None:
         rng = self._rng

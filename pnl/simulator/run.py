@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from operator import attrgetter
 from typing import Final, Protocol
 from zoneinfo import ZoneInfo
@@ -68,8 +69,12 @@ class Demand(Protocol):
         """Put a day's orders on the timeline and its intents on the list."""
         ...
 
-    def heard(self, chain: Chain) -> None:
-        """Learn what became of the contact of a customer."""
+    def heard(self, chain: Chain, run: "Run") -> None:
+        """Learn what became of the contact of a known customer."""
+        ...
+
+    def gone(self, customer_id: str, /) -> bool:
+        """Tell whether a customer has left, and calls no more."""
         ...
 
 
@@ -100,6 +105,7 @@ class Run:
         floor_rng = stream(seed, "floor")
         self._floor = Floor(self.agents, plan.behaviour.shift_hours, floor_rng)
         self._desk = Desk(self._floor, plan.behaviour, stream(seed, "desk"))
+        self.turns: Final = self._floor.turns
         self.expenses: Final = Expenses(self.timeline, self.tally, plan.contacts / plan.days)
         self._demand = demand
         self._rng = stream(seed, "cases")
@@ -142,6 +148,8 @@ class Run:
         return _midnight(day) + hour * HOUR_MS + int(draw() * HOUR_MS)
 
     def _handle(self, intent: Intent, day: int) -> None:
+        if intent.customer_id is not None and self._demand.gone(intent.customer_id):
+            return
         chain, legs = self._desk.handle(intent)
         for leg in legs:
             self.timeline.put(leg.ended_at, CONTACTS, leg)
@@ -153,7 +161,7 @@ class Run:
             self._resolve(chain)
         self._call_again(chain, day)
         if intent.customer_id is not None:
-            self._demand.heard(chain)
+            self._demand.heard(chain, self)
 
     def _count(self, chain: Chain, legs: int) -> None:
         tally = self.tally
@@ -237,6 +245,7 @@ _OUTCOMES: Final[dict[Ending, Outcome]] = {
 }
 
 
+@lru_cache(maxsize=64)  # the days that calls are being placed on
 def _midnight(day: int) -> Millis:
     """Return when a local day begins."""
     local = datetime.combine(_EPOCH + timedelta(days=day), datetime.min.time(), _ZONE)

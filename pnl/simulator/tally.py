@@ -31,6 +31,7 @@ class Tally:
         self.orders = 0
         self.costs = 0
         self.given_orders = 0
+        self.baseline_orders = 0
         self.handled = 0
         self.abandoned = 0
         self.controls = 0
@@ -47,6 +48,7 @@ class Tally:
         self.post_by_queue = [0] * len(QUEUES)
         self.expected_ppm_by_queue = [0] * len(QUEUES)
         self.unresolved_known_by_queue = [0] * len(QUEUES)
+        self.wounded_by_queue = [0] * len(QUEUES)
         self.handled_by_agent: Counter[str] = Counter()
         self.resolved_by_agent: Counter[str] = Counter()
         self.caused: list[CausedOrder] = []
@@ -164,5 +166,6 @@ class Tally:
             post_contact_expected_ppm=self.expected_ppm_by_queue[number] // max(chances, 1),
             in_contact_orders=mine.count("in_contact"),
             unresolved_known=self.unresolved_known_by_queue[number],
+            lost_order_chances=self.wounded_by_queue[number],
             lost_orders=sum(order.queue == queue.name for order in self.lost),
         )

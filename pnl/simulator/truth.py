@@ -26,7 +26,8 @@ class QueueTruth(_Value, frozen=True):
     contact has its chance in each resolved chain of a known customer; counted are those whose
     30 days ended within the simulated time, with the mean of the rates they were drawn with
     (`post_contact_expected_ppm`) and the orders they caused. `unresolved_known` are the
-    unresolved chains of known customers, after which orders can be lost.
+    unresolved chains of known customers; `lost_order_chances` the baseline orders that fell
+    into the 30 days after one, before any was resolved, `lost_orders` those of them not placed.
     """
 
     queue: str
@@ -44,6 +45,7 @@ class QueueTruth(_Value, frozen=True):
     post_contact_expected_ppm: int
     in_contact_orders: int
     unresolved_known: int
+    lost_order_chances: int
     lost_orders: int
 
 
@@ -93,7 +95,10 @@ class LostOrder(_Value, frozen=True):
 
 
 class Departure(_Value, frozen=True):
-    """A customer who placed no order after this contact, because of it."""
+    """A customer who called and bought no more after this contact, because of it.
+
+    What an earlier contact had caused may still come.
+    """
 
     customer_id: str
     contact_id: str

@@ -133,7 +133,7 @@ def _decayed(age_ms: int) -> int:
 
     A float is off by 2^-20 at most; where that could decide the rounding, decimals do.
     """
-    weight = _DECAY_ONE * 2.0 ** (-age_ms / HALF_LIFE_MS)
+    weight: float = _DECAY_ONE * 2.0 ** (-age_ms / HALF_LIFE_MS)
     if abs(weight % 1 - 0.5) > _DECAY_DOUBT:
         return round(weight)
     with localcontext(prec=40):

@@ -8,12 +8,10 @@ once per chain (DEF-RATE, RUL-C1, RUL-C3, RUL-FEE).
 from collections.abc import Collection, Sequence
 
 from processors.money import at_rate
-from processors.policy import ChannelRate, Policy, Tariff
+from processors.policy import Policy, Tariff
 from processors.results import UNBOOKED, Entry
 from processors.touchpoints import Chain, is_control
-from streams.facts import SELF_SERVICE, Contact
-
-_NO_RATE = ChannelRate()
+from streams.facts import SELF_SERVICE, Contact, Millis
 
 
 def loaded_rate(leg: Contact, policy: Policy) -> int:
@@ -56,19 +54,18 @@ def chain_entry(
     line: str,
     amount_minor: int,
     currency: str,
-    *,
-    effective_at: int | None = None,
+    effective_at: Millis,
     leg_id: str = "",
     tariff: str = "",
     note: str = "",
 ) -> Entry:
-    """Return an entry about a chain, under the chain's dimensions, dated by its end."""
+    """Return an entry about a chain, under the chain's dimensions."""
     return Entry(
         line=line,
         basis="standard" if line == "C3" else "booked",
         amount_minor=amount_minor,
         currency=currency,
-        effective_at=chain.ended_at if effective_at is None else effective_at,
+        effective_at=effective_at,
         contact_id=chain.contact_id,
         leg_id=leg_id,
         case_id=chain.case_id or "",
@@ -97,28 +94,23 @@ def chain_entries(
     `events_charged_here`: the per-event tariffs that this chain of its case is charged for.
     """
     entries: list[Entry] = []
-    billed = [leg for leg in legs if not is_control(leg)]
+    billed = [leg for leg in legs if leg.experiment is None or not is_control(leg)]
+    currency, channels = policy.currency, policy.channels
     for leg in billed:
         entry = handling_entry(leg, chain, policy)
         if entry is not None:
             entries.append(entry)
-        rate = policy.channels.get(leg.channel, _NO_RATE)
-        if rate.per_minute_minor:
+        rate = channels.get(leg.channel)
+        if rate is not None and rate.per_minute_minor:
             amount = at_rate(leg.talk_ms + leg.hold_ms, 60 * rate.per_minute_minor)
             if amount:
                 entries.append(
-                    chain_entry(
-                        chain,
-                        "C3",
-                        -amount,
-                        policy.currency,
-                        effective_at=leg.ended_at,
-                        leg_id=leg.contact_id,
-                    )
+                    chain_entry(chain, "C3", -amount, currency, leg.ended_at, leg.contact_id)
                 )
-    once = policy.channels.get(chain.channel, _NO_RATE).per_contact_minor
-    if once and billed:
-        entries.append(chain_entry(chain, "C3", -once, policy.currency))
+    rate = channels.get(chain.channel)
+    if rate is not None and rate.per_contact_minor and billed:
+        once = -rate.per_contact_minor
+        entries.append(chain_entry(chain, "C3", once, currency, chain.ended_at))
     if chain.has_fee and chain.handled:
         entries += fee_entries(chain, billed, policy, displaced, events_charged_here)
     return tuple(entries)
@@ -133,30 +125,30 @@ def fee_entries(
 ) -> list[Entry]:
     """Return the fees of a handled chain, lines A2a (event), A2b (minute), A2c (flat, stated)."""
     entries: list[Entry] = []
-    seconds: dict[str, int] = {}
+    at, currency = chain.ended_at, policy.currency
+    charged_ms: dict[str, int] = {}
     for leg in legs:
         if leg.fee is None:
             continue
-        if leg.fee.amount_minor is not None:
-            if leg.fee.amount_minor and not displaced:
-                currency = leg.fee.currency or policy.currency
-                entries.append(
-                    chain_entry(chain, "A2c", leg.fee.amount_minor, currency, leg_id=leg.contact_id)
-                )
+        stated = leg.fee.amount_minor
+        if stated is not None:
+            if stated and not displaced:
+                paid_in = leg.fee.currency or currency
+                entries.append(chain_entry(chain, "A2c", stated, paid_in, at, leg.contact_id))
         elif leg.fee.tariff is not None:
-            seconds[leg.fee.tariff] = seconds.get(leg.fee.tariff, 0) + leg.talk_ms + leg.hold_ms
-    for name, charged_ms in sorted(seconds.items()):
+            duration = leg.talk_ms + leg.hold_ms
+            charged_ms[leg.fee.tariff] = charged_ms.get(leg.fee.tariff, 0) + duration
+    for name, duration in sorted(charged_ms.items()):
         tariff = policy.tariffs.get(name)
         if tariff is None:
-            entries.append(
-                chain_entry(chain, UNBOOKED, 0, policy.currency, tariff=name, note="unknown_tariff")
-            )
+            note = "unknown_tariff"
+            entries.append(chain_entry(chain, UNBOOKED, 0, currency, at, tariff=name, note=note))
             continue
         per_event = tariff.kind == "per_event"
         due = name in events_charged_here if per_event else not displaced
-        line, amount = fee(tariff, charged_ms)
+        line, amount = fee(tariff, duration)
         if due and amount:
-            entries.append(chain_entry(chain, line, amount, policy.currency, tariff=name))
+            entries.append(chain_entry(chain, line, amount, currency, at, tariff=name))
     return entries
 
 

@@ -15,7 +15,7 @@ import msgspec
 
 from processors.results import Entry
 from processors.settlement import Settlement
-from processors.touchpoints import Chain, chain_of, leg_order
+from processors.touchpoints import Chain, chain_of, chain_of_leg, leg_order
 from streams.facts import Contact, Cost, Fact, Millis, Order, Resolution, event_time_of
 
 STATE_VERSION: Final = 1
@@ -179,6 +179,31 @@ class Customer:
 
     # --- legs and chains
 
+    def add_alone(self, item: LegItem) -> Chain:
+        """Enter a new leg that is linked to no other as a chain of its own."""
+        leg = item.fact
+        name = leg.contact_id
+        self.legs[name] = item
+        chain = self.chains[name] = chain_of_leg(leg)
+        self.members[name] = (name,)
+        self.chain_of[name] = name
+        if leg.case_id is not None:
+            self.case_chains.setdefault(leg.case_id, set()).add(name)
+        self._enter_end(chain, leg.wrap_ms)
+        return chain
+
+    def _enter_end(self, chain: Chain, wrap_ms: int) -> None:
+        end = (chain.ended_at, chain.contact_id)
+        if not self.ends or self.ends[-1] < end:
+            self.ends.append(end)
+        else:
+            insort(self.ends, end)
+        length_ms = chain.ended_at - chain.started_at
+        if length_ms > self.length_ms_max:
+            self.length_ms_max = length_ms
+        if wrap_ms > self.wrap_ms_max:
+            self.wrap_ms_max = wrap_ms
+
     def legs_of(self, name: str) -> list[Contact]:
         """Return the legs of a chain in leg order."""
         return [self.legs[leg_id].fact for leg_id in self.members[name]]
@@ -261,10 +286,7 @@ class Customer:
             self.chain_of[leg.contact_id] = name
         if chain.case_id is not None:
             self.case_chains.setdefault(chain.case_id, set()).add(name)
-        insort(self.ends, (chain.ended_at, name))
-        self.length_ms_max = max(self.length_ms_max, chain.ended_at - chain.started_at)
-        for leg in legs:
-            self.wrap_ms_max = max(self.wrap_ms_max, leg.wrap_ms)
+        self._enter_end(chain, max(leg.wrap_ms for leg in legs))
         return chain
 
     def _drop_chain(self, name: str) -> Chain:

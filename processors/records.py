@@ -5,6 +5,7 @@ version or revision counts this thing's records, so the highest is the latest.
 """
 
 from collections.abc import Collection
+from typing import Final
 
 from processors.customer import Customer, LegItem, OrderItem
 from processors.order_book import OrderBook
@@ -18,6 +19,8 @@ from processors.results import (
 )
 from processors.settlement import Settlement, refund_total
 from processors.touchpoints import Chain
+
+_COST_LINES: Final = ("C1", "C3")
 
 
 def attribution_record(
@@ -89,7 +92,7 @@ def contact_record(customer: Customer, name: str, item: LegItem, policy: Policy)
     first, last = legs[0], legs[-1]
     cost = fee = 0
     for entry in item.booked:
-        if entry.line == "C1" or entry.line == "C3":
+        if entry.line in _COST_LINES:
             cost += entry.amount_minor
         elif entry.currency == policy.currency:
             fee += entry.amount_minor
@@ -98,9 +101,11 @@ def contact_record(customer: Customer, name: str, item: LegItem, policy: Policy)
     credited = customer.credits.get(name)
     if len(legs) == 1:
         talk, hold, wrap, wait = first.talk_ms, first.hold_ms, first.wrap_ms, first.wait_ms
+        identified = first.customer_id is not None
     else:
         talk, hold = sum(x.talk_ms for x in legs), sum(x.hold_ms for x in legs)
         wrap, wait = sum(x.wrap_ms for x in legs), sum(x.wait_ms for x in legs)
+        identified = any(leg.customer_id is not None for leg in legs)
     return ContactRecord(
         contact_id=name,
         customer_id=customer.key,
@@ -108,7 +113,7 @@ def contact_record(customer: Customer, name: str, item: LegItem, policy: Policy)
         started_at=chain.started_at,
         ended_at=chain.ended_at,
         matures_at=chain.ended_at + policy.lookback_ms_max,
-        identified=any(leg.customer_id is not None for leg in legs),
+        identified=identified,
         handled=chain.handled,
         abandoned=chain.abandoned,
         outcome=outcome_of(customer, chain, policy),

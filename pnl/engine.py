@@ -16,6 +16,7 @@ import msgspec
 
 from processors.customer import Customer, ItemKey
 from processors.journeys import Applied, Journeys
+from processors.laws import Breach, breaches
 from processors.policy import Policy
 from processors.results import BatchRecord, BatchSource, Cause, Exceptional, LedgerRecord
 from processors.state_codec import decode_customer, encode_item, item_key, prefix_of
@@ -36,6 +37,16 @@ _STREAM_TIME: Final = b"\0stream-time"
 """A state key no customer can have: the partition's largest event time."""
 
 _encode: Final = msgspec.json.Encoder().encode
+
+
+class LawBroken(Exception):
+    """What a fact gave contradicts a law: a bug. Nothing of its batch is written."""
+
+    def __init__(self, breach: Breach, record: Record) -> None:
+        where = f"{record.topic} partition {record.partition} offset {record.offset}"
+        super().__init__(
+            f"law {breach.law} broken for {breach.subject} at {where}: {breach.detail}"
+        )
 
 
 @dataclass(slots=True)
@@ -84,6 +95,9 @@ class JourneysHandler:
         if applied.disposition == "dead":
             return Done("dead", "conflict", applied.conflict)
         if applied.disposition != "duplicate":
+            broken = breaches(applied)
+            if broken:
+                raise LawBroken(broken[0], record)
             self._hold(batch, record, record.key, fact, applied, batch_id)
         return Done(applied.disposition)
 

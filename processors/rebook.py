@@ -93,6 +93,12 @@ class Rebooking:
         """Note the chains of a case, whose outcome may have changed."""
         self._publish |= self.customer.case_chains.get(case_id, set())
 
+    def affect_all(self) -> None:
+        """Note everything there is."""
+        self._chains.update(self.customer.chains)
+        self._costs.update(self.customer.costs)
+        self.affect_orders(set(self.customer.orders))
+
     # --- rebooking
 
     def run(self) -> None:

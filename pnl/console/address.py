@@ -118,6 +118,24 @@ class Address:
         query = urlencode(kept, quote_via=quote, safe=",")
         return (self.path if path is None else path) + (f"?{query}" if query else "")
 
+    def narrowed(self, dimension: str, value: str, path: str, **changes: str | None) -> str:
+        """Return a page's address with one more filter: what stands in a column, say."""
+        return self.link(path, **{dimension: join_values((value,))}, **changes)
+
+    def item_path(self, path: str, end: str = "") -> str:
+        """Return the path of this page's item elsewhere: its export, say."""
+        return f"{path}/{quote(self.item, safe='')}{end}"
+
+    def item_link(self, path: str, item: str) -> str:
+        """Return the address of an order or a contact; only the currency goes along."""
+        currency = self.get("currency")
+        query = f"?{urlencode({'currency': currency})}" if currency else ""
+        return f"{path}/{quote(item, safe='')}{query}"
+
+    def unfiltered(self, path: str, **changes: str | None) -> str:
+        """Return a page's address without any filter: what is of the whole company."""
+        return self.link(path, **dict.fromkeys(DIMENSIONS), **changes)
+
 
 def read_address(page: str, path: str, query: Iterable[tuple[str, str]], item: str = "") -> Address:
     """Read a query string's pairs. What cannot be understood becomes a problem."""
@@ -196,12 +214,15 @@ def _is_against(value: str) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """An address resolved at a moment: the scope, and the scope it is compared with, if any."""
+    """An address resolved at a moment: the scope, and the scope it is compared with, if any.
+
+    `days` is, for a month or year (or range) that the books are still in, how many of its days
+    they have reached and how many it has; None for one that has passed.
+    """
 
     scope: Scope
     previous: Scope | None
-    whole_days: int | None
-    """Days of the calendar month or year that a running period belongs to; None: not running."""
+    days: tuple[int, int] | None
 
 
 def resolve(address: Address, as_of: date | None, currency: str) -> Question:
@@ -211,7 +232,7 @@ def resolve(address: Address, as_of: date | None, currency: str) -> Question:
     scope = Scope(currency=address.get("currency", currency), start=start, end=end, **filters)
     against = _against(address.get("against", "previous"), start, end)
     previous = replace(scope, start=against[0], end=against[1]) if against else None
-    return Question(scope=scope, previous=previous, whole_days=_whole_days(scope, as_of))
+    return Question(scope=scope, previous=previous, days=_days(start, end, as_of))
 
 
 def _range(address: Address, as_of: date | None) -> tuple[date | None, date | None]:
@@ -251,15 +272,21 @@ def _against(asked: str, start: date | None, end: date | None) -> tuple[date, da
     if ".." in asked:
         first, _, last = asked.partition("..")
         return date.fromisoformat(first), date.fromisoformat(last)
+    return _before(start, end)
+
+
+def _before(start: date, end: date) -> tuple[date, date]:
+    """Return as long a stretch before: whole months, the same days a month or a year back."""
     if start.day == 1 and end.day == 1:
-        months = (end.year - start.year) * 12 + end.month - start.month
-        first = start
-        for _ in range(months):
-            first = previous_month(first)
-        return first, start
+        earlier = start
+        for _ in range((end.year - start.year) * 12 + end.month - start.month):
+            earlier = previous_month(earlier)
+        return earlier, start
     if start.day == 1 and end <= next_month(start):
-        first = previous_month(start)
-        return first, min(first + (end - start), start)
+        earlier = previous_month(start)
+        return earlier, min(earlier + (end - start), start)
+    if (start.month, start.day) == (1, 1) and end.year == start.year:
+        return _years_back(start), _years_back(end)
     return start - (end - start), start
 
 
@@ -268,11 +295,13 @@ def _years_back(day: date) -> date:
     return day.replace(year=day.year - 1, day=28 if leap_day else day.day)
 
 
-def _whole_days(scope: Scope, as_of: date | None) -> int | None:
-    if scope.start is None or scope.end is None or as_of is None:
+def _days(start: date | None, end: date | None, as_of: date | None) -> tuple[int, int] | None:
+    if start is None or end is None or as_of is None or as_of < start:
         return None
-    runs_from_first = scope.start.day == 1 and scope.start <= as_of
-    whole = next_month(scope.start)
-    if not runs_from_first or scope.end > whole or as_of >= whole:
+    if start.day == 1 and end <= next_month(start):
+        end = next_month(start)
+    elif (start.month, start.day) == (1, 1) and end <= date(start.year + 1, 1, 1):
+        end = date(start.year + 1, 1, 1)
+    elif end <= as_of + ONE_DAY:
         return None
-    return (whole - scope.start).days
+    return None if as_of >= end else ((as_of - start).days + 1, (end - start).days)

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from babel import Locale
 from babel.dates import format_date, format_time
+from babel.numbers import get_currency_symbol
 
 from pnl.console.markup import Html, el, join, text
 from pnl.reports import money_text
@@ -42,6 +43,14 @@ class Figures:
 
     # Money
 
+    def symbol(self, currency: str) -> str:
+        """Return a currency's sign, or its code where the locale has none."""
+        return str(get_currency_symbol(currency, locale=self.locale))
+
+    def major(self, minor: int, currency: str) -> float:
+        """Return an amount in major units, for drawing only."""
+        return float(minor / 10 ** money_text.exponent(currency))
+
     def money(self, minor: int, currency: str) -> str:
         """Return an exact amount with its sign of currency: £3.86."""
         return money_text.money(minor, currency, self._code)
@@ -51,7 +60,7 @@ class Figures:
         return money_text.headline(minor, currency, self._code)
 
     def money_signed(self, minor: int, currency: str) -> str:
-        """Return an exact change with its sign: +£0.15, −£0.04."""
+        """Return an exact change with its sign: +£0.15."""
         return money_text.signed(minor, currency, self._code)
 
     def money_signed_rounded(self, minor: int, currency: str) -> str:
@@ -124,7 +133,7 @@ class Figures:
         return f"{self.day(self.local(millis).date())} {self.clock(millis)}"
 
     def span(self, start: date, end: date, *, year: bool = True) -> str:
-        """Return [start, end) as people say it: October 2026, 1–22 Nov 2026, 2026."""
+        """Return [start, end) as people say it: October 2026, 22 Nov 2026, 2026."""
         last = end - timedelta(days=1)
         if start.day == 1 and end.day == 1 and last.month == start.month and year:
             return self.month(start)

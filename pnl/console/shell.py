@@ -157,9 +157,16 @@ def as_of(freshness: Freshness, figures: Figures, timezone: str) -> Html:
     )
 
 
-def notice(asked: Asked) -> Html:
-    """Return what a person must know before they read: old figures, keys left out."""
+def notice(asked: Asked, failed_at: str = "") -> Html:
+    """Return what a person must know before they read: old figures, keys left out.
+
+    `failed_at`: the time of day since which the figures could not be read, if they cannot.
+    """
     parts = []
+    if failed_at:
+        again = el("a", "Try again", href=asked.address.link())
+        said = el("span", el("b", f"Not updated since {failed_at}."), " The log says why. ", again)
+        parts.append(el("div", icon("warn"), said, cls="p-notice"))
     behind = asked.freshness.behind_seconds
     if behind is not None and behind >= STALE_SECONDS:
         parts.append(_stale(asked.freshness, asked.figures, behind))
@@ -250,20 +257,30 @@ def _period_menu(asked: Asked) -> Html:
     address, figures = asked.address, asked.figures
     now = "" if address.get("from") else address.get("period", "mtd")
     day = asked.as_of_day
-    plain = [("mtd", "This month so far"), ("today", "Today"), ("30d", "Last 30 days")]
+    plain: list[tuple[str, str]] = [
+        ("mtd", "This month so far"),
+        ("today", "Today"),
+        ("30d", "Last 30 days"),
+    ]
     plain += [("90d", "Last 90 days"), ("ytd", "This year so far"), ("all", "All time")]
     links = [
-        _choice(label, address.link(period=None if token == "mtd" else token), chosen=now == token)
-        for token, label in plain
+        _choice(
+            label,
+            address.link(period=None if asked_for == "mtd" else asked_for),
+            chosen=now == asked_for,
+        )
+        for asked_for, label in plain
     ]
     months = []
     if day is not None:
         first = day.replace(day=1)
         for _ in range(MONTHS_OFFERED):
             first = previous_month(first)
-            token = f"{first.year:04}-{first.month:02}"
+            asked_for = f"{first.year:04}-{first.month:02}"
             months.append(
-                _choice(figures.month(first), address.link(period=token), chosen=now == token)
+                _choice(
+                    figures.month(first), address.link(period=asked_for), chosen=now == asked_for
+                )
             )
     return _menu(
         "Period",
@@ -297,9 +314,11 @@ def _against_menu(asked: Asked) -> Html:
     plain += [("none", "Nothing")]
     links = [
         _choice(
-            label, address.link(against=None if token == "previous" else token), chosen=now == token
+            label,
+            address.link(against=None if asked_for == "previous" else asked_for),
+            chosen=now == asked_for,
         )
-        for token, label in plain
+        for asked_for, label in plain
     ]
     return _menu("Against", against_label(asked), *links, tinted=now != "previous")
 

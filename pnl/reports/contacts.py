@@ -55,7 +55,10 @@ def contacts(
     cursor: str | None = None,
     rows: int = 10_000,
 ) -> ContactsReport:
-    """Return revenue per contact by dimensions, or by ("contact",) a page of chains."""
+    """Return revenue per contact by dimensions, or by ("contact",) a page of chains.
+
+    Without dimensions the only row is the total.
+    """
     if "product_class" in by:
         raise BadRequest(
             "--by product_class splits what was sold, not contacts: filter by it, or use the"
@@ -67,14 +70,14 @@ def contacts(
     total = _row((), store.query(f"SELECT {_COUNTS} FROM ({chains})", parameters)[0])
     found: list[ContactsRow]
     next_cursor = None
-    if tuple(by) == BY_CONTACT:
+    if not by:
+        found = [total]
+    elif tuple(by) == BY_CONTACT:
         found, next_cursor = _by_chain(store, chains, parameters, cursor, rows)
     else:
-        columns = ", ".join(dimension_columns(by, (*CONTACT_DIMENSIONS, *BY_CONTACT)))
-        sql = f"SELECT {columns or '1'}, {_COUNTS} FROM ({chains})"
-        if columns:
-            sql += f" GROUP BY {columns} ORDER BY {columns}"
-        found = [_row(key_of(by, row), row) for row in store.query(sql, parameters)] if by else []
+        columns = ", ".join(dimension_columns(by, CONTACT_DIMENSIONS))
+        sql = f"SELECT {columns}, {_COUNTS} FROM ({chains}) GROUP BY {columns} ORDER BY {columns}"
+        found = [_row(key_of(by, row), row) for row in store.query(sql, parameters)]
     return ContactsReport(
         scope=scope,
         timezone=policy.timezone,

@@ -82,7 +82,8 @@ def entries(
         after = after.also(f"({_PLACE}) < ({listed})", **dict(zip(names, values, strict=True)))
     order = ", ".join(f"{name} DESC" for name in _PLACE.split(", "))
     sql = (
-        f"SELECT * FROM (SELECT {_COLUMNS}, {counted} AS counted FROM v_ledger WHERE {where})"
+        f"SELECT * FROM (WITH {TERM_LENGTH} AS days"
+        f" SELECT {_COLUMNS}, {counted} AS counted FROM v_ledger WHERE {where})"
         f" WHERE {after} ORDER BY {order} LIMIT {{rows:UInt32}}"
     )
     parameters = {**where.parameters, **after.parameters, "rows": rows + 1}
@@ -102,7 +103,6 @@ def _with_terms(where: Where, bounds: Bounds, days: Days | None) -> tuple[Where,
     if days is None:
         return where.also(str(plain), **plain.parameters), "toInt128(amount_minor)"
     spread = spread_entries()
-    earned = f"(WITH {TERM_LENGTH} AS days SELECT {RANGE_EARNED})"
     days_in_range = (
         f"{spread} AND ifNull(cut, assumeNotNull(term_start)) < {{day_end:Int64}}"
         " AND term_end > {day_first:Int64}"
@@ -114,7 +114,7 @@ def _with_terms(where: Where, bounds: Bounds, days: Days | None) -> tuple[Where,
         day_first=days.start,
         day_end=days.end,
     )
-    return where, f"if(term_start IS NULL, toInt128(amount_minor), {earned})"
+    return where, f"if(term_start IS NULL, toInt128(amount_minor), {RANGE_EARNED})"
 
 
 def entries_where(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
 
-from pnl.reports.accrual import TERM_LENGTH, earned_between, spread_entries
+from pnl.reports.accrual import TERM_LENGTH, Days, earned_between, earned_days, spread_entries
 from pnl.reports.contacts import half_width, per
 from pnl.reports.memo import ppm
 from pnl.reports.model import DayPoint, Headline, Headlines, Scope, Statement
@@ -49,7 +49,7 @@ def headlines(
     """Return the figures of a statement's scope; `points` are the same scope's days."""
     scope, as_of = statement.scope, statement.as_of
     days = history(scope, as_of, policy)
-    sums = _day_sums(store, policy, scope, days)
+    sums = _day_sums(store, policy, scope, as_of, days)
     by_day = {point.day: point for point in points}
     result = statement.total("booked_result")
     return Headlines(
@@ -179,13 +179,17 @@ def _unidentified(
 
 
 def _day_sums(
-    store: Queryable, policy: Policy, scope: Scope, days: Sequence[date]
+    store: Queryable,
+    policy: Policy,
+    scope: Scope,
+    as_of: Millis | None,
+    days: Sequence[date],
 ) -> dict[date, _DaySums]:
     if not days:
         return {}
     filters = filtered(Where(), scope)
     plain = _plain_days(store, policy, scope, days, filters)
-    terms = _term_days(store, scope, days, filters)
+    terms = _term_days(store, scope, days, earned_days(scope, as_of, policy), filters)
     sums = {}
     for day in days:
         own = plain.get(day, {})
@@ -226,9 +230,11 @@ def _plain_days(
 
 
 def _term_days(
-    store: Queryable, scope: Scope, days: Sequence[date], filters: Where
+    store: Queryable, scope: Scope, days: Sequence[date], earned_in: Days | None, filters: Where
 ) -> dict[date, Row]:
-    """Return what spread amounts earn on each of the days but the last: it is not over."""
+    """Return what spread amounts earn on each of the days that is over."""
+    if earned_in is None:
+        return {}
     where = in_currency(spread_entries(), scope.currency)
     earned = earned_between("toInt64(day_number)", "toInt64(day_number) + 1")
     sql = (
@@ -242,6 +248,6 @@ def _term_days(
         **where.parameters,
         **filters.parameters,
         "day_first": day_number(days[0]),
-        "day_end": day_number(days[-1]) + 1,
+        "day_end": earned_in.end,
     }
     return {date_of(row["day_number"]): row for row in store.query(sql, parameters)}

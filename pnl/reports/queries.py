@@ -31,6 +31,7 @@ from pnl.reports.quality import quality
 from pnl.reports.sql import COLUMN_OF, Queryable
 from pnl.reports.statement import statement
 from processors.policy import MODELS, Policy
+from processors.statement import LINE_NAMES
 from streams.clock import Clock
 from streams.log import EventLog
 
@@ -126,5 +127,8 @@ class Reports:
             f" AS {name}_values"
             for name, column in columns.items()
         )
-        (row,) = self._store.query(f"SELECT {listed} FROM v_ledger")
+        (row,) = self._store.query(
+            f"SELECT {listed} FROM v_ledger WHERE line IN {{lines:Array(String)}}",
+            {"lines": list(LINE_NAMES)},
+        )
         return {name: tuple(value for value in row[f"{name}_values"] if value) for name in columns}

@@ -39,8 +39,8 @@ from streams.facts import Millis
 
 _EMPTY_BECAUSE: Final = {
     "C2": "no shifts are booked",
-    "C6": "training, attrition and leadership costs are not booked yet",
-    "C7": "payroll is not booked yet",
+    "C6": "not booked yet",
+    "C7": "not booked yet",
 }
 
 

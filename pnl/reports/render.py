@@ -1,0 +1,48 @@
+"""A report as text in the format asked for: table, json or csv."""
+
+from typing import Literal, TypeAlias
+
+from pnl.reports.evidence import ContactExplained, OrderExplained
+from pnl.reports.model import ContactsReport, Statement
+from pnl.reports.render_csv import contacts_csv, statement_csv
+from pnl.reports.render_json import contact_json, contacts_json, dumps, order_json, statement_json
+from pnl.reports.render_table import (
+    contact_table,
+    contacts_table,
+    order_table,
+    statement_table,
+)
+
+Format: TypeAlias = Literal["table", "json", "csv"]
+
+
+def render_statement(statement: Statement, shown: Format) -> str:
+    """Return the statement as text, without a final line break."""
+    if shown == "json":
+        return dumps(statement_json(statement))
+    if shown == "csv":
+        return statement_csv(statement).rstrip("\n")
+    return statement_table(statement)
+
+
+def render_contacts(report: ContactsReport, shown: Format) -> str:
+    """Return revenue per contact as text, without a final line break."""
+    if shown == "json":
+        return dumps(contacts_json(report))
+    if shown == "csv":
+        return contacts_csv(report).rstrip("\n")
+    return contacts_table(report)
+
+
+def render_order(order: OrderExplained, shown: Literal["table", "json"], timezone: str) -> str:
+    """Return an explained order as text, without a final line break."""
+    return dumps(order_json(order)) if shown == "json" else order_table(order, timezone)
+
+
+def render_contact(
+    contact: ContactExplained, shown: Literal["table", "json"], currency: str, timezone: str
+) -> str:
+    """Return an explained contact as text, without a final line break."""
+    if shown == "json":
+        return dumps(contact_json(contact, currency))
+    return contact_table(contact, currency, timezone)

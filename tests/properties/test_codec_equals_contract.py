@@ -124,7 +124,7 @@ def check(topic: str, value: bytes) -> None:
 
 
 @pytest.mark.parametrize("topic", topics.INPUT_NAMES)
-@settings(max_examples=600, deadline=None, database=None, print_blob=True)
+@settings(max_examples=500, deadline=None, database=None, print_blob=True)
 @given(data=st.data())
 def test_codec_and_contract_agree_on_spoiled_values(topic: str, data: st.DataObject) -> None:
     """Whatever is changed in a good value, both refuse it or both read the same fact."""

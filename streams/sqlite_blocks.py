@@ -8,14 +8,12 @@ A *stream* is one partition of one topic under a small number.
 
 import sqlite3
 from collections.abc import Sequence
-from typing import Final
 
 from streams.blocks import Block, Packed, StoredBlock, unpack
 from streams.facts import Millis
 from streams.failpoints import failpoint
 from streams.log import Record
-
-PAGE_BYTES: Final = 4096
+from streams.sqlite_file import PAGE_BYTES
 
 
 def find_streams(connection: sqlite3.Connection, topic: str) -> list[int]:

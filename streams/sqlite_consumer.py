@@ -18,7 +18,7 @@ from streams.clock import Clock, Deadline
 from streams.failpoints import failpoint
 from streams.gathered import Gathered
 from streams.log import LogDamaged, Record, TopicPartition, Transaction
-from streams.sqlite_blocks import PAGE_BYTES, Cursor, append_blocks, bounds, bytes_about
+from streams.sqlite_blocks import Cursor, append_blocks, bounds, bytes_about
 from streams.sqlite_file import LogFile
 from streams.sqlite_groups import (
     assert_owner,
@@ -30,6 +30,8 @@ from streams.sqlite_groups import (
 
 LOOK_SECONDS: Final = 0.008
 """How often an idle poll looks whether another process committed (about 15 µs a look)."""
+STATE_ROW_BYTES_ABOUT: Final = 1_300
+"""What a key of state costs the write-ahead log, with its share of index pages (measured)."""
 
 
 class Host(Protocol):
@@ -236,4 +238,4 @@ class SqliteConsumer:
 
 def _bytes_about(blocks: list[tuple[int, list[Packed]]], opened: Gathered) -> int:
     rows = sum(len(changes) for changes in opened.state.values())
-    return sum(bytes_about(packed) for _, packed in blocks) + rows * (PAGE_BYTES // 2)
+    return sum(bytes_about(packed) for _, packed in blocks) + rows * STATE_ROW_BYTES_ABOUT

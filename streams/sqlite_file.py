@@ -24,6 +24,7 @@ Durability: TypeAlias = Literal["full", "normal"]
 APPLICATION_ID: Final = 0x504E4C6C
 """`PNLl`; `file` and SQLite's own tools show it."""
 FORMAT: Final = 1
+PAGE_BYTES: Final = 8192
 CHECKPOINT_BYTES: Final = 32 * 2**20
 """Written since the last checkpoint; a larger WAL folds more rewrites of one page into one."""
 WAL_BYTES_MAX: Final = 256 * 2**20
@@ -66,13 +67,15 @@ SCHEMA: Final = (
         next_offset INTEGER NOT NULL,
         PRIMARY KEY (consumer_group, stream)
     ) STRICT, WITHOUT ROWID""",
+    # With a rowid: new rows lie side by side and only the narrow index is hit at random.
+    # Without one, a batch of new keys wrote 16 kB a key instead of 2.5 (measured at 600,000).
     """CREATE TABLE state (
         consumer_group INTEGER NOT NULL,
         partition INTEGER NOT NULL,
         key BLOB NOT NULL,
         value BLOB NOT NULL,
         PRIMARY KEY (consumer_group, partition, key)
-    ) STRICT, WITHOUT ROWID""",
+    ) STRICT""",
 )
 
 
@@ -134,6 +137,7 @@ class LogFile:
                 )
 
     def _create(self, connection: sqlite3.Connection, meta: dict[str, str]) -> None:
+        connection.execute(f"PRAGMA page_size={PAGE_BYTES}").fetchall()
         connection.execute("PRAGMA journal_mode=WAL").fetchall()
         with self.transaction(connection):
             for statement in SCHEMA:

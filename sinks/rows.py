@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Final, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Final, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -134,11 +134,11 @@ def month_of_hour(hour: int) -> int:
 
 
 class _Dated(msgspec.Struct, array_like=True, gc=False):
-    """The head of an `Entry`, of which only the time is looked at."""
+    """The head of an `Entry`; its amount is bounded here, since the engine would wrap it."""
 
     line: msgspec.Raw
     basis: msgspec.Raw
-    amount_minor: msgspec.Raw
+    amount_minor: Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
     currency: msgspec.Raw
     effective_at: Millis
 

@@ -172,6 +172,7 @@ class Sink:
         if not self._rollup.is_clean:
             if not idle and self._rollup_not_before.seconds_left() > 0.0:
                 return
+            failpoint("sink.before-sums")
             spent = Deadline(BACKOFF_MAX)
             self._rollup.recompute()
             took = BACKOFF_MAX - timedelta(seconds=spent.seconds_left())

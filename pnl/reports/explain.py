@@ -208,7 +208,25 @@ def _without_credits(store: Queryable, order_id: str) -> OrderExplained | None:
 def explain_contact(
     store: Queryable, as_of: Millis | None, contact_id: str, currency: str
 ) -> ContactExplained | None:
-    """Return a chain's money in a currency, what it earned of which order, and its entries."""
+    """Return a chain's money in a currency, what it earned of which order, and its entries.
+
+    A leg's id stands for its chain.
+    """
+    found = _chain(store, as_of, contact_id, currency)
+    if found is None:
+        named = store.query(
+            "SELECT contact_id FROM v_ledger WHERE leg_id = {leg_id:String}"
+            " ORDER BY booked_at DESC, log_offset DESC, log_position DESC LIMIT 1",
+            {"leg_id": contact_id},
+        )
+        if named:
+            found = _chain(store, as_of, named[0]["contact_id"], currency)
+    return found
+
+
+def _chain(
+    store: Queryable, as_of: Millis | None, contact_id: str, currency: str
+) -> ContactExplained | None:
     money, parameters = money_of("SELECT {contact_id:String}", Scope(currency=currency))
     parameters |= {"contact_id": contact_id}
     found = store.query(

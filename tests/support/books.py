@@ -26,7 +26,6 @@ from streams.facts import Day, Millis
 from streams.log import Record
 
 TOPIC_OF = {source.record: topic for topic, source in SOURCES.items()}
-EPOCH = 1
 
 
 def at(text: str) -> Millis:
@@ -127,6 +126,7 @@ class Books:
 
     def __init__(self, store: Store) -> None:
         self.store = store
+        self.epoch = 1
         self._offsets = count()
 
     def put(self, *records: msgspec.Struct) -> None:
@@ -189,5 +189,5 @@ class Books:
         for target in source.targets:
             self.store.command(
                 insert_statement(target, "format(JSONEachRow, {structure:String}, {lines:String})"),
-                {"structure": source.structure, "lines": lines, "epoch": EPOCH},
+                {"structure": source.structure, "lines": lines, "epoch": self.epoch},
             )

@@ -6,10 +6,11 @@ once per chain (DEF-RATE, RUL-C1, RUL-C3, RUL-FEE).
 """
 
 from collections.abc import Collection, Sequence
+from typing import Final
 
 from processors.money import at_rate
 from processors.policy import Policy, Tariff
-from processors.results import UNBOOKED, Entry
+from processors.results import UNBOOKED, Basis, Entry
 from processors.touchpoints import Chain, is_control
 from streams.facts import SELF_SERVICE, Contact, Millis
 
@@ -49,6 +50,9 @@ def handling_entry(leg: Contact, chain: Chain, policy: Policy) -> Entry | None:
     )
 
 
+_BASIS: Final[dict[str, Basis]] = {"C3": "standard", UNBOOKED: "control"}
+
+
 def chain_entry(
     chain: Chain,
     line: str,
@@ -62,7 +66,7 @@ def chain_entry(
     """Return an entry about a chain, under the chain's dimensions."""
     return Entry(
         line=line,
-        basis="standard" if line == "C3" else "booked",
+        basis=_BASIS.get(line, "booked"),
         amount_minor=amount_minor,
         currency=currency,
         effective_at=effective_at,

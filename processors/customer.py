@@ -312,10 +312,11 @@ class Customer:
         return [self.chains[name] for _, name in self.ends[low:high]]
 
     def chains_open(self, at: Millis) -> list[Chain]:
-        """Return the chains that some agent may have had open at a moment."""
+        """Return the chains that were under way at a moment, wrap-up included."""
         low = bisect_left(self.ends, (at - self.wrap_ms_max, ""))
         high = bisect_right(self.ends, (at + self.length_ms_max, _LAST))
-        return [self.chains[name] for _, name in self.ends[low:high]]
+        near = [self.chains[name] for _, name in self.ends[low:high]]
+        return [chain for chain in near if chain.started_at <= at <= chain.open_until]
 
     def chains_named(self, ref: str) -> list[Chain]:
         """Return the chains that a contact_id or chain_id may mean."""

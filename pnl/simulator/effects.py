@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from random import Random
 from typing import Final
 
-from pnl.simulator.centre import CURRENCY, EFFECT_DAYS, ONE, QUEUES, Behaviour
+from pnl.simulator.centre import EFFECT_DAYS, ONE, QUEUES, Behaviour
 from pnl.simulator.desk import Chain
 from pnl.simulator.dice import around, happens
 from pnl.simulator.tally import Tally
@@ -47,6 +47,7 @@ class Effects:
         rng: Random,
         *,
         prefix: str,
+        currency: str,
         end_at: Millis,
     ) -> None:
         self.concession_ppm = behaviour.concession_ppm
@@ -55,6 +56,7 @@ class Effects:
         self._behaviour = behaviour
         self._rng = rng
         self._prefix = prefix
+        self._currency = currency
         self._end_at = end_at
         self._number = 0
 
@@ -195,7 +197,7 @@ class Effects:
             order_id,
             "sale",
             at,
-            CURRENCY,
+            self._currency,
             tuple(lines),
             customer_id,
             None,
@@ -237,7 +239,7 @@ class Effects:
             "concession",
             chain.ended_at,
             rng.randrange(300, 2_500),
-            CURRENCY,
+            self._currency,
             chain.intent.customer_id,
             chain.name if known else chain.key,
             None,

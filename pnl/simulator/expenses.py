@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Final
 
-from pnl.simulator.centre import CURRENCY
 from pnl.simulator.floor import HOUR_MS, Shift
 from pnl.simulator.tally import Tally
 from pnl.simulator.timeline import DAY_MS, Timeline
@@ -32,11 +31,14 @@ _QUARTERLY: Final[tuple[tuple[CostKind, int], ...]] = (
 class Expenses:
     """Puts costs on the timeline day by day."""
 
-    def __init__(self, timeline: Timeline, tally: Tally, contacts_per_day: float) -> None:
+    def __init__(
+        self, timeline: Timeline, tally: Tally, contacts_per_day: float, currency: str
+    ) -> None:
         self.shifts_paid_ppm = 1_000_000
         self._timeline = timeline
         self._tally = tally
         self._contacts_per_day = max(contacts_per_day, 1.0)
+        self._currency = currency
         self._number = 0
         self._owed_ppm = 0
         self._first = True
@@ -61,7 +63,7 @@ class Expenses:
                 "payroll",
                 shift.end,
                 shift.agent.paid_per_hour_minor * hours,
-                CURRENCY,
+                self._currency,
                 agent_id=shift.agent.agent_id,
                 period_start=shift.start,
                 period_end=shift.end,
@@ -78,7 +80,7 @@ class Expenses:
                     kind,
                     at,
                     round(rate * self._contacts_per_day),
-                    CURRENCY,
+                    self._currency,
                     channel=channel,
                     period_start=start.isoformat() if spread else None,
                     period_end=end.isoformat() if spread else None,
@@ -87,7 +89,7 @@ class Expenses:
         if today.month % 3 == 0:
             for kind, rate in _QUARTERLY:
                 amount_minor = round(rate * self._contacts_per_day)
-                self._spend(Cost(self._id(), kind, at, amount_minor, CURRENCY))
+                self._spend(Cost(self._id(), kind, at, amount_minor, self._currency))
 
     def _id(self) -> str:
         self._number += 1

@@ -9,6 +9,7 @@ was asked for, however the dice fall; it moves how many orders and calls there a
 how often a case is closed with a resolution, never the effects.
 """
 
+from bisect import bisect_right
 from datetime import date
 from typing import Final, NamedTuple
 
@@ -234,17 +235,17 @@ class Invented:
                 run.intend(day, self._courtesy(day, run))
                 continue
             draw = rng.random()
-            queue = next(number for number, bound in enumerate(_QUEUE_BOUNDS) if draw < bound)
+            queue = bisect_right(_QUEUE_BOUNDS, draw)
             reasons = QUEUES[queue].reasons
             known = not happens(rng, behaviour.unidentified_ppm)
             intent = Intent(
-                at=run.moment(day),
-                queue=queue,
-                channel=channel(rng),
-                reason=reasons[int(rng.random() * len(reasons))],
-                customer_id=self._customer() if known else None,
-                case_id=run.new_case(),
-                kind="save" if queue == RETENTION else "service",
+                run.moment(day),
+                queue,
+                channel(rng),
+                reasons[int(rng.random() * len(reasons))],
+                self._customer() if known else None,
+                run.new_case(),
+                "save" if queue == RETENTION else "service",
             )
             run.intend(day, intent)
 
@@ -283,6 +284,7 @@ def plan(seed: int, years: int, events: int) -> Plan:
         last_day=last_day,
         contacts=round(events * CONTACT_SHARE),
         prefix="o",
+        currency=CURRENCY,
         behaviour=GENERATOR_BEHAVIOUR,
     )
 

@@ -5,7 +5,8 @@ as orders of their own, marked by their id; given orders cause contacts, never t
 nothing can be lost here: effects that take orders away belong to the generator.
 """
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Sequence
 from random import Random
 from typing import Final
 
@@ -50,7 +51,7 @@ class Given:
     Raises ValueError when a given order carries our mark.
     """
 
-    def __init__(self, orders: Iterable[Order], seed: int, behaviour: Behaviour) -> None:
+    def __init__(self, orders: Sequence[Order], seed: int, behaviour: Behaviour) -> None:
         self._rng = stream(seed, "demand")
         self._behaviour = behaviour
         self._days: dict[int, list[Order]] = {}
@@ -58,6 +59,9 @@ class Given:
             if order.order_id.startswith(MARK):
                 raise ValueError(f"order {order.order_id} carries the mark of simulated orders")
             self._days.setdefault(order.occurred_at // DAY_MS, []).append(order)
+        # What we add is in the currency that most orders are in.
+        currencies = Counter(order.currency for order in orders)
+        self.currency: Final = min(currencies, key=lambda code: (-currencies[code], code))
         self.count: Final = sum(len(orders) for orders in self._days.values())
         self.first_day: Final = min(self._days, default=0)
         self.last_day: Final = max(self._days, default=0)

@@ -44,6 +44,7 @@ class Plan:
     last_day: int
     contacts: int
     prefix: str
+    currency: str
     behaviour: Behaviour
 
     @property
@@ -93,6 +94,7 @@ class Run:
             plan.behaviour,
             stream(seed, "effects"),
             prefix=plan.prefix,
+            currency=plan.currency,
             end_at=plan.end_at,
         )
         daily_ms = plan.contacts * _HANDLE_MS / plan.days
@@ -106,7 +108,9 @@ class Run:
         self._floor = Floor(self.agents, plan.behaviour.shift_hours, floor_rng)
         self._desk = Desk(self._floor, plan.behaviour, stream(seed, "desk"))
         self.turns: Final = self._floor.turns
-        self.expenses: Final = Expenses(self.timeline, self.tally, plan.contacts / plan.days)
+        self.expenses: Final = Expenses(
+            self.timeline, self.tally, plan.contacts / plan.days, plan.currency
+        )
         self._demand = demand
         self._rng = stream(seed, "cases")
         self._intents: defaultdict[int, list[Intent]] = defaultdict(list)

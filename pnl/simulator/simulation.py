@@ -40,6 +40,7 @@ class Simulation:
         self._truth = run.tally.truth(
             mode=self._mode,
             seed=run.plan.seed,
+            currency=run.plan.currency,
             arguments=self._arguments,
             span=(run.plan.start_at, run.plan.end_at),
             agents=run.agents,
@@ -75,6 +76,7 @@ def overlay(orders: Iterable[Order], seed: int) -> Simulation:
             last_day=demand.last_day,
             contacts=round(demand.count * CONTACTS_PER_ORDER),
             prefix=MARK,
+            currency=demand.currency,
             behaviour=behaviour,
         )
         return Run(plan, demand), lambda: None

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final, Literal
 
-from pnl.simulator.centre import CURRENCY, EFFECT_DAYS, QUEUES, TIMEZONE, Agent, Behaviour
+from pnl.simulator.centre import EFFECT_DAYS, QUEUES, TIMEZONE, Agent, Behaviour
 from pnl.simulator.truth import (
     AgentTruth,
     CausedOrder,
@@ -79,6 +79,7 @@ class Tally:
         *,
         mode: Literal["overlay", "generate"],
         seed: int,
+        currency: str,
         arguments: dict[str, int],
         span: tuple[Millis, Millis],
         agents: Sequence[Agent],
@@ -92,7 +93,7 @@ class Tally:
             mode=mode,
             seed=seed,
             arguments=arguments,
-            currency=CURRENCY,
+            currency=currency,
             timezone=TIMEZONE,
             effect_days=EFFECT_DAYS,
             from_at=span[0],

@@ -4,6 +4,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable
 
+import msgspec
 import pytest
 
 from pnl.importing import INVOICES, INVOICES_MAP, example, facts_of, load_map, read
@@ -266,6 +267,16 @@ def test_the_same_seed_gives_the_same_events(invoices: list[Order], events: Even
     assert digest(f for _, f in other.events()) != digest(
         f for _, f in overlay(invoices[:2000], SEED).events()
     )
+
+
+def test_what_is_added_is_in_the_currency_of_the_orders(invoices: list[Order]) -> None:
+    """A shop's euros do not meet a centre's pounds."""
+    euros = [msgspec.structs.replace(order, currency="EUR") for order in invoices[:500]]
+    simulation = overlay([*euros, invoices[500]], SEED)
+    money = [fact for _, fact in simulation.events() if isinstance(fact, Order | Cost)]
+    odd = [fact for fact in money if fact.currency != "EUR"]
+    assert odd == [invoices[500]]
+    assert simulation.truth().currency == "EUR"
 
 
 def test_orders_with_our_mark_are_refused(invoices: list[Order]) -> None:

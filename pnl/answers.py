@@ -4,41 +4,122 @@ Law: a question has one answer, whether the command opened the folder itself or 
 that holds it: both come here.
 """
 
+import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any, Final, TypeAlias
 
 from pnl.control import Answer
+from pnl.data_checks import data_findings
 from pnl.errors import UserError
+from pnl.findings import as_json, failed
+from pnl.pipeline import Pipeline
+from pnl.reports.model import DIMENSIONS, ContactsReport, Scope
+from pnl.reports.period import parse_period
 from pnl.reports.queries import Reports
-from processors.policy import Policy
-from sinks.store import Store
-from streams.log import EventLog
+from pnl.reports.render import render_contact, render_contacts, render_order, render_statement
+from pnl.verifying import render_breaches, verify_all
+from streams.currencies import EXPONENTS
+
+Answering: TypeAlias = Callable[[Pipeline, Reports, Mapping[str, Any]], Answer]
+BY_CONTACT: Final = ("contact",)
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What there is to answer from."""
-
-    reports: Reports
-    store: Store
-    log: EventLog
-    policy: Policy
-
-
-Answering: TypeAlias = Callable[[Asked, Mapping[str, Any]], Answer]
-
-
-def _status(asked: Asked, args: Mapping[str, Any]) -> Answer:
-    del args
-    return Answer(text=f"as of {asked.reports.freshness().as_of}")
-
-
-ANSWERS: Final[Mapping[str, Answering]] = {"status": _status}
-
-
-def answer(op: str, args: Mapping[str, Any], asked: Asked) -> Answer:
+def answer(op: str, args: Mapping[str, Any], pipeline: Pipeline, reports: Reports) -> Answer:
     """Answer a question; UserError where it cannot be asked like this."""
     if op not in ANSWERS:
         raise UserError(f"The process that holds the data folder does not know {op!r}.")
-    return ANSWERS[op](asked, args)
+    return ANSWERS[op](pipeline, reports, args)
+
+
+def _status(pipeline: Pipeline, reports: Reports, args: Mapping[str, Any]) -> Answer:
+    """Say that the folder is served, and how current its figures are."""
+    del pipeline, args
+    freshness = reports.freshness()
+    state = {"as_of_ms": freshness.as_of, "behind_records": freshness.behind_records}
+    return Answer(json.dumps(state))
+
+
+def _report(pipeline: Pipeline, reports: Reports, args: Mapping[str, Any]) -> Answer:
+    """Answer `pnl report`."""
+    del pipeline
+    scope = _scope(reports, args)
+    by = tuple(part.strip() for part in (args["by"] or "").split(",") if part.strip())
+    shown = args["format"]
+    if args["name"] == "statement":
+        return Answer(render_statement(reports.statement(scope, by), shown))
+    return Answer(render_contacts(_contacts(reports, scope, by or ("queue",)), shown))
+
+
+def _contacts(reports: Reports, scope: Scope, by: tuple[str, ...]) -> ContactsReport:
+    """Return the whole report: by contact it comes in pages."""
+    report = reports.contacts(scope, by)
+    rows, cursor = list(report.rows), report.next_cursor
+    while cursor is not None:
+        page = reports.contacts(scope, by, cursor)
+        rows += page.rows
+        cursor = page.next_cursor
+    return replace(report, rows=tuple(rows), next_cursor=None)
+
+
+def _scope(reports: Reports, args: Mapping[str, Any]) -> Scope:
+    period = parse_period(args["from"], args["to"], args["month"], args["quarter"], args["year"])
+    currency = args["currency"] or reports.policy.currency
+    if currency not in EXPONENTS:
+        raise UserError(f"--currency {currency!r} is no ISO 4217 code such as GBP.")
+    return Scope(currency=currency, start=period.start, end=period.end, **_filters(args["where"]))
+
+
+def _filters(where: list[str]) -> dict[str, tuple[str, ...]]:
+    """Read `--where queue=billing,sales`; an empty value means contacts that have none."""
+    filters: dict[str, tuple[str, ...]] = {}
+    for text in where:
+        name, equals, values = text.partition("=")
+        if not equals or name not in DIMENSIONS:
+            raise UserError(
+                f"--where {text!r} must be DIM=VALUE; there are {', '.join(DIMENSIONS)}."
+            )
+        filters[name] = filters.get(name, ()) + tuple(values.split(","))
+    return filters
+
+
+def _explain(pipeline: Pipeline, reports: Reports, args: Mapping[str, Any]) -> Answer:
+    """Answer `pnl explain`."""
+    del pipeline
+    identity, shown, policy = args["id"], args["format"], reports.policy
+    if args["what"] == "order":
+        order = reports.explain_order(identity, args["model"])
+        if order is None:
+            raise UserError(f"There is no order {identity!r} in the books.")
+        return Answer(render_order(order, shown, policy.timezone))
+    if args["model"] is not None:
+        raise UserError("--model is for orders; a contact's credits are those in the books.")
+    contact = reports.explain_contact(identity)
+    if contact is None:
+        raise UserError(
+            f"There is no contact {identity!r} in the books; a chain has its first leg's name."
+        )
+    return Answer(render_contact(contact, shown, policy.currency, policy.timezone))
+
+
+def _verify(pipeline: Pipeline, reports: Reports, args: Mapping[str, Any]) -> Answer:
+    """Answer `pnl verify`."""
+    del reports
+    breaches = verify_all(pipeline)
+    return Answer(render_breaches(breaches, args["format"]), failed=bool(breaches))
+
+
+def _doctor(pipeline: Pipeline, reports: Reports, args: Mapping[str, Any]) -> Answer:
+    """Answer the part of `pnl doctor` that needs log and store."""
+    del args
+    findings = data_findings(pipeline, reports)
+    return Answer(json.dumps([as_json(each) for each in findings]), failed=failed(findings))
+
+
+ANSWERS: Final[Mapping[str, Answering]] = {
+    "status": _status,
+    "report": _report,
+    "explain": _explain,
+    "verify": _verify,
+    "doctor": _doctor,
+}

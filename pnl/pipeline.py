@@ -6,7 +6,8 @@ what its last transaction committed.
 """
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Final, Protocol
 
@@ -29,17 +30,15 @@ STEP_WAIT: Final = timedelta(milliseconds=200)
 JOIN_MAX: Final = timedelta(seconds=2.5)
 UPKEEP_SECONDS: Final = 5.0
 BUSY_PAUSE_SECONDS: Final = 0.1
+REST_WAIT: Final = timedelta(minutes=1)
+"""How long `resting` waits for the store before it says that it is behind."""
 
 
 class Worker(Protocol):
-    """One of the loops: a step handles what there is, or waits for it."""
+    """What a loop drives: a step handles what there is, or waits for it."""
 
     def step(self, wait: timedelta) -> int:
         """Handle the next records; return how many they were, 0 after waiting in vain."""
-        ...
-
-    def close(self) -> None:
-        """Give everything up."""
         ...
 
 
@@ -66,21 +65,18 @@ class Pipeline:
         self.fault: BaseException | None = None
         self.stopping = threading.Event()
         self._clock = clock
-        self._workers: dict[str, Worker] = {
-            "journeys": JourneysWorker(
-                log,
-                policy,
-                code_version=code_version(),
-                records_max=settings.limits.batch_records_max,
-            ),
-            "sink": Sink(log, store, code_version=code_version()),
-        }
+        self._journeys = JourneysWorker(
+            log, policy, code_version=code_version(), records_max=settings.limits.batch_records_max
+        )
+        self._sink = Sink(log, store, code_version=code_version())
+        self._stepping = threading.Lock()
+        self._awake = threading.Event()
+        self._awake.set()
         self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
         """Start the threads; `stopping` is set when one of them has failed."""
-        loops = {name: self._stepping(worker) for name, worker in self._workers.items()}
-        loops["upkeep"] = self._upkeep
+        loops = {"journeys": self._run_journeys, "sink": self._run_sink, "upkeep": self._upkeep}
         for name, loop in loops.items():
             thread = threading.Thread(target=self._guarded, args=(loop,), name=name, daemon=True)
             thread.start()
@@ -97,9 +93,24 @@ class Pipeline:
             thread.join(timeout=deadline.seconds_left())
         if any(thread.is_alive() for thread in self._threads):
             return False
-        for worker in self._workers.values():
-            worker.close()
+        self._journeys.close()
+        self._sink.close()
         return True
+
+    @property
+    def store_trouble(self) -> str | None:
+        """Why the store takes no rows just now; None when it does."""
+        return self._sink.trouble
+
+    @contextmanager
+    def resting(self) -> Iterator[bool]:
+        """Hold journeys between two batches; yield whether the store has all they wrote."""
+        self._awake.clear()
+        try:
+            with self._stepping:
+                yield self._sink.wait_until(outputs_end(self.log), REST_WAIT)
+        finally:
+            self._awake.set()
 
     def _guarded(self, loop: Callable[[], None]) -> None:
         try:
@@ -113,15 +124,21 @@ class Pipeline:
             self.fault = error
         self.stopping.set()
 
-    def _stepping(self, worker: Worker) -> Callable[[], None]:
-        def loop() -> None:
-            while not self.stopping.is_set():
-                try:
-                    worker.step(STEP_WAIT)
-                except Busy:
-                    self.stopping.wait(BUSY_PAUSE_SECONDS)
+    def _run_journeys(self) -> None:
+        while not self.stopping.is_set():
+            if self._awake.wait(STEP_WAIT.total_seconds()):
+                with self._stepping:
+                    self._step(self._journeys)
 
-        return loop
+    def _run_sink(self) -> None:
+        while not self.stopping.is_set():
+            self._step(self._sink)
+
+    def _step(self, worker: Worker) -> None:
+        try:
+            worker.step(STEP_WAIT)
+        except Busy:
+            self.stopping.wait(BUSY_PAUSE_SECONDS)
 
     def _upkeep(self) -> None:
         """Remove what the topics' policies no longer keep; a call's work is bounded."""
@@ -149,19 +166,25 @@ def outputs_end(log: EventLog) -> dict[TopicPartition, int]:
 
 def is_stored(log: EventLog, ends: Mapping[TopicPartition, int]) -> bool:
     """Say whether the sink has committed everything up to these ends."""
-    return _reached(log.committed(SINK), ends)
+    return _missing(log.committed(SINK), ends) == 0
 
 
-def _reached(committed: Mapping[TopicPartition, int], ends: Mapping[TopicPartition, int]) -> bool:
-    return all(committed.get(place, 0) >= end for place, end in ends.items())
-
-
-def is_caught_up(log: EventLog) -> bool:
-    """Say whether all that is in the log now is applied and stored."""
+def behind(log: EventLog) -> tuple[int, int]:
+    """Return how many input records are not applied, and how many outputs are not stored."""
     inputs = {
         TopicPartition(topic, partition): end
         for topic in INPUT_NAMES
         for partition, end in log.end_offsets(topic).items()
     }
     # In this order: an output is there once its input is committed.
-    return _reached(log.committed(JOURNEYS), inputs) and is_stored(log, outputs_end(log))
+    unapplied = _missing(log.committed(JOURNEYS), inputs)
+    return unapplied, _missing(log.committed(SINK), outputs_end(log))
+
+
+def is_caught_up(log: EventLog) -> bool:
+    """Say whether all that is in the log now is applied and stored."""
+    return behind(log) == (0, 0)
+
+
+def _missing(committed: Mapping[TopicPartition, int], ends: Mapping[TopicPartition, int]) -> int:
+    return sum(max(0, end - committed.get(place, 0)) for place, end in ends.items())

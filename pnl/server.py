@@ -9,7 +9,7 @@ from datetime import timedelta
 from types import TracebackType
 from typing import Any, Final, Self
 
-from pnl.answers import Asked, answer
+from pnl.answers import answer
 from pnl.control import Answer, ControlServer
 from pnl.datafolder import DataFolder, FolderLock
 from pnl.errors import CheckFailed
@@ -55,7 +55,7 @@ class Server:
             self.store.migrate()
             self.pipeline = Pipeline(self.log, self.store, self.policy, self.clock, settings)
             self.reports = Reports(self.store, self.policy, self.clock, self.log)
-            self._control = ControlServer(self.folder.socket, self._answer)
+            self._control = ControlServer(self.folder.socket, self.answer)
         except BaseException:
             self.log.close()
             raise
@@ -70,8 +70,9 @@ class Server:
         if self.pipeline.fault is not None:
             raise self.pipeline.fault
 
-    def _answer(self, op: str, args: Mapping[str, Any]) -> Answer:
-        return answer(op, args, Asked(self.reports, self.store, self.log, self.policy))
+    def answer(self, op: str, args: Mapping[str, Any]) -> Answer:
+        """Answer a question about the folder."""
+        return answer(op, args, self.pipeline, self.reports)
 
     def __exit__(
         self,
@@ -97,5 +98,25 @@ def hold(folder: DataFolder, command: str, say: Callable[[str], None]) -> Folder
         if not told:
             say(f"Waiting for `{holder}` to end.")
             told = True
+        pause(HOLD_PAUSE_SECONDS)
+    return lock
+
+
+def hold_or_ask(
+    folder: DataFolder,
+    command: str,
+    asking: Callable[[], Answer | None],
+    show: Callable[[str], None],
+) -> FolderLock | Answer:
+    """Take the folder; if somebody else holds it, ask them as soon as they answer."""
+    lock = FolderLock(folder, command)
+    deadline = Deadline(HOLD_WAIT)
+    while not lock.take():
+        found = asking()
+        if found is not None:
+            return found
+        if not deadline.seconds_left():
+            raise CheckFailed(f"{folder.path} is held by `{lock.holder()}`, which does not answer.")
+        show(f"waiting for `{lock.holder()}`")
         pause(HOLD_PAUSE_SECONDS)
     return lock

@@ -119,7 +119,7 @@ def import_(
     wait: Annotated[
         bool, typer.Option("--wait/--no-wait", help="End when applied, or when appended.")
     ] = True,
-    shown: ShownPlain = Plain.TEXT,
+    shown: ShownPlain = Plain.TABLE,
 ) -> None:
     """Import contacts, resolutions, orders or costs.
 
@@ -223,7 +223,7 @@ def explain(
     model: Annotated[
         ModelName | None, typer.Option(help="Split an order by another model than the booked.")
     ] = None,
-    shown: Shown = Format.TABLE,
+    shown: ShownPlain = Plain.TABLE,
 ) -> None:
     """Go from a number down to its events.
 
@@ -241,7 +241,7 @@ def explain(
 
 
 @app.command(epilog="Example:  pnl verify --format json")
-def verify(data: Data = DATA_DEFAULT, shown: ShownPlain = Plain.TEXT) -> None:
+def verify(data: Data = DATA_DEFAULT, shown: ShownPlain = Plain.TABLE) -> None:
     """Check that the stored data adds up.
 
     Every law and reconciliation there is; exit 1 and the differing rows if one fails.
@@ -252,7 +252,7 @@ def verify(data: Data = DATA_DEFAULT, shown: ShownPlain = Plain.TEXT) -> None:
 
 
 @app.command(epilog="Example:  pnl doctor --data ./pnl-data")
-def doctor(data: Data = DATA_DEFAULT, shown: ShownPlain = Plain.TEXT) -> None:
+def doctor(data: Data = DATA_DEFAULT, shown: ShownPlain = Plain.TABLE) -> None:
     """Check the installation, and say what to do.
 
     Looks at settings, data folder, log, store, schema, disk and data.

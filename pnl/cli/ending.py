@@ -51,10 +51,11 @@ def _of_a_part(error: BaseException) -> tuple[str, int]:
 
 
 def end_on_signals() -> None:
-    """Let SIGTERM end a command as Ctrl-C does."""
+    """Let SIGTERM end a command as Ctrl-C does, and Ctrl-C also where a shell had it ignored."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         del number, frame
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, interrupt)
+    signal.signal(signal.SIGINT, interrupt)

@@ -16,9 +16,9 @@ class Format(StrEnum):
 
 
 class Plain(StrEnum):
-    """How a short result is printed."""
+    """How a result is printed that is no table of figures."""
 
-    TEXT = "text"
+    TABLE = "table"
     JSON = "json"
 
 

@@ -1,0 +1,114 @@
+"""`pnl report`, `explain`, `verify`, `doctor`: questions, asked of whoever holds the folder."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import typer
+
+from pnl import findings
+from pnl.cli.progress import Progress
+from pnl.cli.sentences import warn
+from pnl.control import Answer, ask
+from pnl.datafolder import DataFolder
+from pnl.findings import Finding
+from pnl.machine_checks import machine_findings
+from pnl.settings_load import Loaded, load
+from streams.clock import SystemClock, pause
+
+POLL_SECONDS: Final = 0.05
+
+
+def run_question(data: Path, op: str, args: Mapping[str, Any]) -> None:
+    """Print the answer; exit 1 if it says that a check failed."""
+    folder = DataFolder(data)
+    folder.check()
+    answer = _answer(folder, None, op, args)
+    typer.echo(answer.text)
+    if answer.failed:
+        raise typer.Exit(1)
+
+
+def run_doctor(data: Path, *, as_json: bool) -> None:
+    """Look at everything there is to look at; exit 1 if something is broken."""
+    folder, loaded = DataFolder(data), load(data)
+    found = machine_findings(folder, loaded, SystemClock())
+    if folder.marker.is_file():
+        found += _inside(folder, loaded)
+    if as_json:
+        typer.echo(json.dumps([findings.as_json(each) for each in found], indent=2))
+    else:
+        typer.echo(findings.render(found))
+    if findings.failed(found):
+        raise typer.Exit(1)
+
+
+def _inside(folder: DataFolder, loaded: Loaded) -> list[Finding]:
+    """Return what is found inside the folder, or why it cannot be opened."""
+    from pnl.cli.ending import ending
+
+    try:
+        answer = _answer(folder, loaded, "doctor", {}, apply=False)
+    except Exception as error:  # noqa: BLE001 - whatever keeps it shut is the finding
+        sentence, _ = ending(error)
+        return [
+            Finding(
+                check="data",
+                state="fail",
+                text=sentence,
+                todo="put this right and run `pnl doctor` again",
+            )
+        ]
+    return [Finding(**each) for each in json.loads(answer.text)]
+
+
+def _answer(
+    folder: DataFolder,
+    loaded: Loaded | None,
+    op: str,
+    args: Mapping[str, Any],
+    *,
+    apply: bool = True,
+) -> Answer:
+    """Ask the process that holds the folder; where there is none, open the folder.
+
+    What is in the log and not in the figures is applied first (`apply`): a figure is never of
+    less than what was imported.
+    """
+    from pnl.server import hold_or_ask
+
+    answer = ask(folder.socket, op, args)
+    if answer is not None:
+        return answer
+    loaded = loaded or load(folder.path)
+    with Progress() as progress:
+        held = hold_or_ask(folder, f"pnl {op}", lambda: ask(folder.socket, op, args), progress.show)
+        if isinstance(held, Answer):
+            return held
+        with held:
+            return _opened(folder, loaded, op, args, apply=apply, progress=progress)
+
+
+def _opened(
+    folder: DataFolder,
+    loaded: Loaded,
+    op: str,
+    args: Mapping[str, Any],
+    *,
+    apply: bool,
+    progress: Progress,
+) -> Answer:
+    """Answer from the folder itself; its hold is ours."""
+    from pnl.pipeline import behind
+    from pnl.server import Server
+
+    with Server(folder, loaded, SystemClock(), warn) as server:
+        if apply and (op == "verify" or behind(server.log) != (0, 0)):
+            server.start()
+            while (left := behind(server.log)) != (0, 0):
+                server.check()
+                progress.show(f"{left[0]:,} records to apply, {left[1]:,} results to store")
+                pause(POLL_SECONDS)
+            server.check()
+        return server.answer(op, args)

@@ -43,11 +43,6 @@ class Server:
         self._stopped = False
 
     def __enter__(self) -> Self:
-        if self.folder.record_policy(self.policy.version):
-            self._say(
-                "The settings that decide amounts have changed: new facts are booked by them; "
-                "what is booked keeps its amounts until a fact touches it."
-            )
         settings = self.loaded.settings
         self.log = open_log(self.folder, settings, self.clock)
         try:
@@ -62,7 +57,12 @@ class Server:
         return self
 
     def start(self) -> None:
-        """Begin to apply what is in the log."""
+        """Begin to apply what is in the log, by the policy of these settings from now on."""
+        if self.folder.record_policy(self.policy.version):
+            self._say(
+                "The settings that decide amounts have changed: new facts are booked by them; "
+                "what is booked keeps its amounts until a fact touches it."
+            )
         self.pipeline.start()
 
     def check(self) -> None:

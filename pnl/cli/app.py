@@ -153,6 +153,7 @@ def simulate(
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same events.")] = 1,
     customers: Annotated[int | None, typer.Option(min=1, help="Generate customers.")] = None,
     events: Annotated[int | None, typer.Option(min=1, help="Generate about this many.")] = None,
+    years: Annotated[int | None, typer.Option(min=1, help="Over so many years [1].")] = None,
 ) -> None:
     """Simulate a contact centre with known effects.
 
@@ -162,7 +163,7 @@ def simulate(
     """
     from pnl.cli.simulating import run_simulate
 
-    run_simulate(out, orders, map_file, seed, customers, events)
+    run_simulate(out, orders, map_file, seed, customers, events, years)
 
 
 @app.command(epilog="Example:  pnl report statement --month 2010-11 --by queue --format json")

@@ -13,25 +13,30 @@ from pathlib import Path
 from queue import LifoQueue
 from tempfile import NamedTemporaryFile
 from threading import Lock
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import clickhouse_connect
 from clickhouse_connect.driver.client import Client
-from clickhouse_connect.driver.exceptions import ClickHouseError
+from clickhouse_connect.driver.exceptions import ClickHouseError, ProgrammingError
 from clickhouse_migrations.connection import ClickhouseConnectConnection  # type: ignore[import-untyped]
 from clickhouse_migrations.migration import MigrationStorage  # type: ignore[import-untyped]
 from clickhouse_migrations.migrator import Migrator  # type: ignore[import-untyped]
 
-from sinks.store_errors import StoreError, remedy_of
+from sinks.store_errors import Remedy, StoreError, remedy_of
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
-CLIENTS_MAX: Final = 4
-"""Statements that run at once; chDB gives every one of them all cores."""
+READERS_MAX: Final = 4
+"""Queries that run at once; chDB gives every one of them all cores."""
+WRITERS_MAX: Final = 2
+"""Clients that only inserts and commands use: slow queries must not keep the sink waiting."""
+
+_NOT_OPENED: Final = "Error initializing EmbeddedServer"
 
 INSERT_SETTINGS: Final = (
     "async_insert = 0, wait_for_async_insert = 1, max_partitions_per_insert_block = 1,"
     " deduplicate_blocks_in_dependent_materialized_views = 0,"
-    " max_insert_threads = 1, input_format_null_as_default = 1,"
+    " max_insert_threads = 1, optimize_on_insert = 0, input_format_parallel_parsing = 0,"
+    " input_format_null_as_default = 1,"
     " input_format_json_named_tuples_as_objects = 1,"
     " input_format_json_defaults_for_missing_elements_in_named_tuple = 1,"
     " input_format_json_ignore_unknown_keys_in_named_tuple = 1,"
@@ -39,18 +44,27 @@ INSERT_SETTINGS: Final = (
 )
 
 
+_Places: TypeAlias = LifoQueue[Client | None]
+
+
+def _places(count: int) -> _Places:
+    places: _Places = LifoQueue()
+    for _ in range(count):
+        places.put(None)
+    return places
+
+
 class Store:
     """A database of the store. Safe to use from several threads: each statement has a client."""
 
     def __init__(self, dsn: str, database: str) -> None:
-        self._dsn = dsn
+        self.dsn = dsn
         self.database = database
         self.embedded = dsn.startswith("chdb:")
-        self._idle: LifoQueue[Client | None] = LifoQueue()
+        self._readers = _places(READERS_MAX)
+        self._writers = _places(WRITERS_MAX)
         self._lock = Lock()
         self._closed = False
-        for _ in range(CLIENTS_MAX):
-            self._idle.put(None)
         self._insert_settings: str | None = None
 
     @classmethod
@@ -64,13 +78,13 @@ class Store:
             first.command(f"CREATE DATABASE IF NOT EXISTS `{_identifier(database)}`")
             store = cls(dsn, database)
             # The engine stays open only while a client does.
-            with store._client():
+            with store._client(store._writers):
                 first.close()
         return store
 
     def migrate(self) -> list[int]:
         """Bring the schema up to date; return the versions that were applied just now."""
-        with _errors_told(), self._client() as client:
+        with _errors_told(), self._client(self._writers) as client:
             migrator = Migrator(ClickhouseConnectConnection(client))
             migrator.init_schema()
             found = MigrationStorage(MIGRATIONS).migrations()
@@ -81,7 +95,7 @@ class Store:
 
     def pending_migrations(self) -> list[int]:
         """Return the versions this program has and the store lacks, or has with other content."""
-        with _errors_told(), self._client() as client:
+        with _errors_told(), self._client(self._writers) as client:
             migrator = Migrator(ClickhouseConnectConnection(client))
             migrator.init_schema()
             status = migrator.migration_status(MigrationStorage(MIGRATIONS).migrations())
@@ -100,7 +114,7 @@ class Store:
 
         Without rows the result may be empty altogether: chDB then sends no names.
         """
-        with _errors_told(), self._client() as client:
+        with _errors_told(), self._client(self._readers) as client:
             result = client.query(sql, parameters=dict(parameters or {}))
             columns = result.result_columns or [() for _ in result.column_names]
             return {
@@ -110,7 +124,7 @@ class Store:
 
     def command(self, sql: str, parameters: Mapping[str, Any] | None = None) -> None:
         """Run a statement that returns nothing."""
-        with _errors_told(), self._client() as client:
+        with _errors_told(), self._client(self._writers) as client:
             client.command(sql, parameters=dict(parameters or {}))
 
     def insert_lines(
@@ -125,7 +139,7 @@ class Store:
         `statement` is given the FROM expression that reads the lines as `structure` (names and
         ClickHouse types) and returns an INSERT ... SELECT without settings.
         """
-        with _errors_told(), self._client() as client:
+        with _errors_told(), self._client(self._writers) as client:
             settings = f" SETTINGS {self._settings(client)}"
             if self.embedded:
                 # chDB drops the data of an INSERT ... SELECT FROM input() without a word.
@@ -158,22 +172,23 @@ class Store:
             if self._closed:
                 return
             self._closed = True
-        for _ in range(CLIENTS_MAX):
-            client = self._idle.get()
-            if client is not None:
-                client.close()
+        for places, count in ((self._readers, READERS_MAX), (self._writers, WRITERS_MAX)):
+            for _ in range(count):
+                client = places.get()
+                if client is not None:
+                    client.close()
 
     @contextmanager
-    def _client(self) -> Iterator[Client]:
+    def _client(self, places: _Places) -> Iterator[Client]:
         if self._closed:
             raise StoreError("the store is closed", 0, remedy_of(0, ""))
-        client = self._idle.get()
+        client = places.get()
         try:
             if client is None:
-                client = _client(self._dsn, self.database)
+                client = _client(self.dsn, self.database)
             yield client
         finally:
-            self._idle.put(client)
+            places.put(client)
 
 
 def _client(dsn: str, database: str | None) -> Client:
@@ -215,6 +230,14 @@ def _aware(column: Sequence[Any]) -> Sequence[Any]:
 def _errors_told() -> Iterator[None]:
     try:
         yield
+    except ProgrammingError as error:
+        message = str(error)
+        if _NOT_OPENED in message:
+            message = (
+                "the store cannot be opened: another process has it open (only one can at a"
+                f" time), or its folder cannot be written; chDB says: {message}"
+            )
+        raise StoreError(message, None, Remedy.STOP) from error
     except ClickHouseError as error:
         code = getattr(error, "code", None)
         raise StoreError(str(error), code, remedy_of(code, str(error))) from error

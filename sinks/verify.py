@@ -153,26 +153,6 @@ FROM (
 GROUP BY customer_id, contact, currency HAVING contact_minor != ledger_minor""",
     ),
     Law(
-        law_id="S7",
-        title="a contact's cost and fee are what the ledger books on it, in the cost's currency",
-        sql="""
-SELECT customer_id, contact_id, currency, sum(cost) AS cost_of_contact, sum(fee) AS fee_of_contact,
-    sum(booked_cost) AS cost_in_ledger, sum(booked_fee) AS fee_in_ledger
-FROM (
-    SELECT customer_id, contact_id, cost_currency AS currency, toInt128(cost_minor) AS cost,
-        toInt128(fee_minor) AS fee, toInt128(0) AS booked_cost, toInt128(0) AS booked_fee,
-        1 AS is_contact
-    FROM v_contacts
-    UNION ALL
-    SELECT customer_id, contact_id, currency, toInt128(0), toInt128(0),
-        sumIf(toInt128(amount_minor), line IN ('C1', 'C3', 'C4')),
-        sumIf(toInt128(amount_minor), line IN ('A2a', 'A2b', 'A2c') AND order_id = ''), 0
-    FROM v_ledger WHERE contact_id != '' GROUP BY customer_id, contact_id, currency)
-GROUP BY customer_id, contact_id, currency
-HAVING max(is_contact) = 1
-    AND (cost_of_contact != cost_in_ledger OR fee_of_contact != fee_in_ledger)""",
-    ),
-    Law(
         law_id="S4",
         title="the order facts' effect on net revenue is what the ledger booked, by customer",
         sql="""
@@ -214,6 +194,26 @@ SELECT log_epoch, log_partition, log_offset, log_position, amount_minor, spread_
     FROM v_ledger WHERE term_start IS NOT NULL OR term_end IS NOT NULL OR cut IS NOT NULL)
 WHERE NOT ifNull(days > 0, 0) OR ifNull(amount_minor != spread_minor - sign(spread_minor)
     * toInt64(intDiv(abs(toInt128(spread_minor)) * days_before, greatest(days, 1))), 1)""",
+    ),
+    Law(
+        law_id="S7",
+        title="a contact's cost and fee are what the ledger books on it, in the cost's currency",
+        sql="""
+SELECT customer_id, contact_id, currency, sum(cost) AS cost_of_contact, sum(fee) AS fee_of_contact,
+    sum(booked_cost) AS cost_in_ledger, sum(booked_fee) AS fee_in_ledger
+FROM (
+    SELECT customer_id, contact_id, cost_currency AS currency, toInt128(cost_minor) AS cost,
+        toInt128(fee_minor) AS fee, toInt128(0) AS booked_cost, toInt128(0) AS booked_fee,
+        1 AS is_contact
+    FROM v_contacts
+    UNION ALL
+    SELECT customer_id, contact_id, currency, toInt128(0), toInt128(0),
+        sumIf(toInt128(amount_minor), line IN ('C1', 'C3', 'C4')),
+        sumIf(toInt128(amount_minor), line IN ('A2a', 'A2b', 'A2c') AND order_id = ''), 0
+    FROM v_ledger WHERE contact_id != '' GROUP BY customer_id, contact_id, currency)
+GROUP BY customer_id, contact_id, currency
+HAVING max(is_contact) = 1
+    AND (cost_of_contact != cost_in_ledger OR fee_of_contact != fee_in_ledger)""",
     ),
 )
 

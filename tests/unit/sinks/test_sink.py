@@ -35,7 +35,7 @@ class Unreliable(Store):
     @classmethod
     def over(cls, store: Store, *faults: tuple[str, int | None, Remedy]) -> "Unreliable":
         """Return a store on the same database with faults to come, one an insert."""
-        unreliable = cls(store._dsn, store.database)
+        unreliable = cls(store.dsn, store.database)
         unreliable.faults, unreliable.sizes = list(faults), []
         return unreliable
 

@@ -1,5 +1,7 @@
 """The store opens, migrates, keeps what it was given and answers several threads."""
 
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -84,6 +86,14 @@ def test_an_error_carries_its_code_and_remedy(store: Store) -> None:
     with pytest.raises(StoreError) as caught:
         store.query("SELECT * FROM nowhere")
     assert (caught.value.code, caught.value.remedy) == (60, Remedy.STOP)
+
+
+def test_a_second_process_is_told_who_holds_the_store(store: Store) -> None:
+    """A store that another process has open is refused with one sentence."""
+    opening = f"from sinks.store import Store; Store.open({store.dsn!r})"
+    other = subprocess.run([sys.executable, "-c", opening], capture_output=True, text=True)
+    assert other.returncode == 1
+    assert "the store cannot be opened: another process has it open" in other.stderr
 
 
 @pytest.mark.parametrize(

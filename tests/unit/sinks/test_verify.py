@@ -1,5 +1,6 @@
 """`verify` finds nothing in what journeys stored, and finds what was damaged afterwards."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -164,6 +165,13 @@ def test_damage_is_found(stored: Store, what: str) -> None:
 def test_every_law_was_seen_to_fail() -> None:
     """Each law is broken by some damage above, so none passes because it looks at nothing."""
     assert {law.law_id for law in LAWS} == {law for _, broken in DAMAGE.values() for law in broken}
+
+
+def test_the_laws_are_published_as_they_are() -> None:
+    """The documentation lists every law with its title, and no other."""
+    page = (Path(__file__).parents[3] / "docs" / "store.md").read_text("utf-8")
+    rows = [line for line in page.splitlines() if re.match(r"\| [RS]\d", line)]
+    assert rows == [f"| {law.law_id} | {law.title} |" for law in LAWS]
 
 
 def test_a_finding_shows_where_the_law_fails(stored: Store) -> None:

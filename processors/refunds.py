@@ -84,7 +84,7 @@ def concerned(
         ids |= customer.refunds_of.get(order.refund_of, set())
     if before is None and order.currency not in customer.unlinked:
         return ids
-    if order.kind == "adjustment":
+    if order.kind == "adjustment" or (before is not None and _comes_last(customer, order)):
         return ids
     customer.settled.pop(order.currency, None)
     after = settlement_of(customer, order.currency, policy)
@@ -97,6 +97,16 @@ def concerned(
     ):
         ids.update(_differing(old, new))
     return ids
+
+
+def _comes_last(customer: Customer, order: Order) -> bool:
+    """Say whether no refund can be laid on this sale: none names it, none is later."""
+    if order.kind != "sale" or order.order_id in customer.refunds_of:
+        return False
+    return all(
+        customer.orders[refund_id].fact.occurred_at <= order.occurred_at
+        for refund_id in customer.unlinked.get(order.currency, ())
+    )
 
 
 def _differing(old: Mapping[str, object], new: Mapping[str, object]) -> set[str]:

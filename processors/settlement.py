@@ -12,7 +12,8 @@ A line with a term is earned by day: a refund first takes what is not yet earned
 days left, and only the rest is taken from what was earned (RUL-TERM).
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -282,6 +283,38 @@ def apply_unlinked(account: Account, refund: Order, amount: int) -> int:
     return step.close()
 
 
+class _Accounts:
+    """The accounts of some sales, opened when a refund first looks into one."""
+
+    def __init__(self, sales: Iterable[Order], local_day: LocalDay) -> None:
+        ordered = sorted(sales, key=lambda sale: (sale.occurred_at, sale.order_id))
+        self._sales = {sale.order_id: sale for sale in ordered}
+        self._ordered = ordered
+        self._times = [sale.occurred_at for sale in ordered]
+        self._local_day = local_day
+        self._open: dict[str, Account] = {}
+
+    def get(self, order_id: str) -> Account | None:
+        """Return the account of a sale; None if there is no such sale."""
+        account = self._open.get(order_id)
+        if account is None and order_id in self._sales:
+            account = self._open[order_id] = Account(self._sales[order_id], self._local_day)
+        return account
+
+    def newest_first(self, before: Millis) -> Iterator[Order]:
+        """Return the sales before a moment, the newest first, ties by the greater order_id."""
+        for place in range(bisect_left(self._times, before) - 1, -1, -1):
+            yield self._ordered[place]
+
+    def steps(self) -> dict[str, tuple[Step, ...]]:
+        """Return what befell each sale that a refund touched."""
+        return {
+            order_id: tuple(account.steps)
+            for order_id, account in self._open.items()
+            if account.steps
+        }
+
+
 def settle(
     sales: Iterable[Order],
     refunds: Sequence[tuple[Order, int]],
@@ -296,10 +329,7 @@ def settle(
     finds only orders at most a horizon older than itself (RUL-KEEP). `link` says whether refunds
     that name no order are laid on earlier orders at all.
     """
-    accounts = {sale.order_id: Account(sale, local_day) for sale in sales}
-    newest_first = sorted(
-        accounts.values(), key=lambda a: (a.sale.occurred_at, a.sale.order_id), reverse=True
-    )
+    accounts = _Accounts(sales, local_day)
     taken: dict[str, tuple[tuple[str, int], ...]] = {}
     orphaned: dict[str, int] = {}
     for refund, gone in sorted(refunds, key=_refund_order):
@@ -315,13 +345,13 @@ def settle(
         pieces: list[tuple[str, int]] = []
         total -= gone
         if link and refund.customer_id is not None and refund.kind in UNLINKABLE:
-            for account in newest_first:
-                age = refund.occurred_at - account.sale.occurred_at
-                if total <= 0 or age > horizon_ms:
+            for sale in accounts.newest_first(refund.occurred_at):
+                if total <= 0 or refund.occurred_at - sale.occurred_at > horizon_ms:
                     break
-                if age > 0 and account.left() > 0:
+                account = accounts.get(sale.order_id)
+                if account is not None and account.left() > 0:
                     took = apply_unlinked(account, refund, total)
-                    pieces.append((account.sale.order_id, took))
+                    pieces.append((sale.order_id, took))
                     total -= took
         if pieces:
             taken[refund.order_id] = tuple(pieces)
@@ -329,8 +359,7 @@ def settle(
             total = 0  # of an order we do not hold, nothing is left to take back
         if total or not (pieces or gone):
             orphaned[refund.order_id] = total
-    steps = {order_id: tuple(account.steps) for order_id, account in accounts.items()}
-    return Settlement(steps, taken, orphaned)
+    return Settlement(accounts.steps(), taken, orphaned)
 
 
 def _refund_order(refund: tuple[Order, int]) -> tuple[Millis, str, str]:

@@ -25,11 +25,12 @@ PAGE_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "order": ("model",),
     "entries": ("line", "cursor", "rows"),
     "health": (),
+    "api_statement": ("by",),
+    "api_contacts": ("by", "cursor", "rows"),
 }
 CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
     "days": ("30", "60", "90"),
     "rows": ("50", "100", "200"),
-    "by": DIMENSIONS,
     "sort": tuple(s + n for n in ("ended", "handle", "cost", "credit") for s in ("-", "")),
     "model": ("last", "first", "linear", "position", "time_decay"),
 }
@@ -185,9 +186,19 @@ def _problem(page: str, key: str, value: str) -> str:
     choices = VIEWS[page] if key == "view" else LINES if key == "line" else CHOICES.get(key)
     if choices is not None and value not in choices:
         return f"{key}={shown} is none of: {', '.join(choices)}."
-    if key == "by" and page == "contacts" and value not in CONTACT_DIMENSIONS:
-        return f"by={shown}: contacts are not split by it; one of {', '.join(CONTACT_DIMENSIONS)}."
-    return ""
+    return _by_problem(page, value) if key == "by" else ""
+
+
+def _by_problem(page: str, value: str) -> str:
+    """Say what is wrong with a split: a page takes one dimension, a program several."""
+    several = page.startswith("api_")
+    choices = DIMENSIONS if "statement" in page else CONTACT_DIMENSIONS
+    if page == "api_contacts" and value == "contact":
+        return ""
+    named = value.split(",") if several else [value]
+    if all(name in choices for name in named) and len(set(named)) == len(named):
+        return ""
+    return f"by={value[:60]} is none of: {', '.join(choices)}."
 
 
 def _date(value: str) -> date | None:

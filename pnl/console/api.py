@@ -1,13 +1,33 @@
-"""What programs ask of the same process: its health, its metrics, the page's questions as JSON."""
+"""What programs ask: the page's questions as JSON and files, the process's health and metrics.
 
-from collections.abc import Callable
+Law: an address asks the same here as on the page (`address`), and the answer is the same value.
+Only here a key that is not understood is an error, for nobody would read a notice.
+"""
 
-from fastapi import FastAPI, Response
-from fastapi.responses import JSONResponse
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import JSONResponse, StreamingResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from pnl.console.address import Address, read_address, resolve
+from pnl.console.figures import Figures
+from pnl.console.files import contacts_file, entries_file, explained_file
 from pnl.console.settings import ConsoleSettings
 from pnl.reports.api import ReportsApi
+from pnl.reports.model import BadRequest, Scope
+from pnl.reports.render_csv import contacts_csv, statement_csv
+from pnl.reports.render_json import (
+    contact_json,
+    contacts_json,
+    entry_json,
+    order_json,
+    statement_json,
+)
+
+Json = dict[str, Any]
+ROWS_DEFAULT = "200"
 
 
 def add_api(
@@ -16,9 +36,154 @@ def add_api(
     settings: ConsoleSettings,
     ready: Callable[[], tuple[str, ...]],
 ) -> None:
-    """Serve `/healthz`, `/readyz` and `/metrics`."""
-    del reports, settings
+    """Serve `/api/…`, `/export/…`, `/healthz`, `/readyz` and `/metrics`."""
 
+    @api.exception_handler(BadRequest)
+    def bad_request(_: Request, error: BadRequest) -> Response:
+        return JSONResponse({"error": str(error)}, status_code=400)
+
+    _add_health(api, ready)
+    asking = _Asking(reports, settings)
+    _add_json(api, reports, asking)
+    _add_files(api, reports, asking)
+
+
+class _Asking:
+    """Reads what a request asks for, the way the page reads its address."""
+
+    def __init__(self, reports: ReportsApi, settings: ConsoleSettings) -> None:
+        self._reports = reports
+        self._settings = settings
+        self._figures = Figures.of(settings.locale, settings.timezone)
+
+    def address(self, page: str, request: Request, item: str = "") -> Address:
+        """Return the request's address. BadRequest if any of it is not understood."""
+        pairs = request.query_params.multi_items()
+        address = read_address(page, request.url.path, pairs, item)
+        if address.problems:
+            raise BadRequest(" ".join(address.problems))
+        return address
+
+    def scope(self, address: Address) -> Scope:
+        """Return the scope of an address, as of now."""
+        as_of = self._reports.freshness().as_of
+        day = None if as_of is None else self._figures.local(as_of).date()
+        return resolve(address, day, self._settings.currency).scope
+
+
+def _by(address: Address, default: str = "") -> tuple[str, ...]:
+    return tuple(name for name in address.get("by", default).split(",") if name)
+
+
+def _add_json(api: FastAPI, reports: ReportsApi, asking: _Asking) -> None:
+    @api.get("/api/statement")
+    def statement(request: Request) -> Json:
+        address = asking.address("api_statement", request)
+        return statement_json(reports.statement(asking.scope(address), _by(address)))
+
+    @api.get("/api/contacts")
+    def contacts(request: Request) -> Json:
+        address = asking.address("api_contacts", request)
+        report = reports.contacts(
+            asking.scope(address),
+            _by(address, "queue"),
+            address.get("cursor") or None,
+            int(address.get("rows", ROWS_DEFAULT)),
+        )
+        return contacts_json(report)
+
+    @api.get("/api/entries")
+    def entries(request: Request) -> Json:
+        address = asking.address("entries", request)
+        page = reports.entries(
+            asking.scope(address),
+            address.get("line") or None,
+            address.get("cursor") or None,
+            int(address.get("rows", ROWS_DEFAULT)),
+        )
+        found = [entry_json(entry) for entry in page.entries]
+        return {"report": "entries", "entries": found, "next_cursor": page.next_cursor}
+
+    @api.get("/api/explain/order/{item:path}")
+    def order(request: Request, item: str) -> Response:
+        address = asking.address("order", request, item)
+        explained = reports.explain_order(item, address.get("model") or None)
+        return _found(None if explained is None else order_json(explained))
+
+    @api.get("/api/explain/contact/{item:path}")
+    def contact(request: Request, item: str) -> Response:
+        currency = asking.scope(asking.address("contact", request, item)).currency
+        explained = reports.explain_contact(item, currency)
+        return _found(None if explained is None else contact_json(explained, currency))
+
+
+def _found(value: Json | None) -> Response:
+    if value is None:
+        return JSONResponse({"error": "There is none of that id in the books."}, status_code=404)
+    return JSONResponse(value)
+
+
+def _add_files(api: FastAPI, reports: ReportsApi, asking: _Asking) -> None:
+    @api.get("/export/statement.csv")
+    def statement(request: Request) -> Response:
+        address = asking.address("statement", request)
+        scope = asking.scope(address)
+        by = _by(address, "queue") if address.get("view") == "dims" else ()
+        return _file([statement_csv(reports.statement(scope, by))], "statement", scope)
+
+    @api.get("/export/groups.csv")
+    def groups(request: Request) -> Response:
+        address = asking.address("contacts", request)
+        scope = asking.scope(address)
+        return _file(
+            [contacts_csv(reports.contacts(scope, _by(address, "queue")))], "groups", scope
+        )
+
+    @api.get("/export/contacts.csv")
+    def contacts(request: Request) -> Response:
+        address = asking.address("contacts", request)
+        scope = asking.scope(address)
+        return _file(
+            contacts_file(reports, scope, address.get("sort", "-ended")), "contacts", scope
+        )
+
+    @api.get("/export/entries.csv")
+    def entries(request: Request) -> Response:
+        address = asking.address("entries", request)
+        scope = asking.scope(address)
+        return _file(entries_file(reports, scope, address.get("line") or None), "entries", scope)
+
+    @api.get("/export/orders/{item:path}.csv")
+    def order(request: Request, item: str) -> Response:
+        asking.address("order", request, item)
+        explained = reports.explain_order(item)
+        if explained is None:
+            return _found(None)
+        return _file([explained_file(explained.entries)], "order")
+
+    @api.get("/export/contacts/{item:path}.csv")
+    def contact(request: Request, item: str) -> Response:
+        asking.address("contact", request, item)
+        explained = reports.explain_contact(item)
+        if explained is None:
+            return _found(None)
+        return _file([explained_file(explained.entries)], "contact")
+
+
+def _file(parts: Iterable[str], name: str, scope: Scope | None = None) -> Response:
+    """Return a download whose name says what it holds: statement_2010-12-01_2010-12-10_GBP.csv."""
+    about = () if scope is None else (scope.start, scope.end, scope.currency)
+    whole = "_".join([name, *(str(part) for part in about if part is not None)])
+    headers = {"content-disposition": f'attachment; filename="{whole}.csv"'}
+    return StreamingResponse(_bytes(parts), media_type="text/csv; charset=utf-8", headers=headers)
+
+
+def _bytes(parts: Iterable[str]) -> Iterator[bytes]:
+    for part in parts:
+        yield part.encode()
+
+
+def _add_health(api: FastAPI, ready: Callable[[], tuple[str, ...]]) -> None:
     @api.get("/healthz", include_in_schema=False)
     def healthz() -> Response:
         return JSONResponse({"status": "ok"})
@@ -26,7 +191,7 @@ def add_api(
     @api.get("/readyz", include_in_schema=False)
     def readyz() -> Response:
         missing = ready()
-        status = "ready" if not missing else "not ready"
+        status = "not ready" if missing else "ready"
         return JSONResponse(
             {"status": status, "missing": list(missing)}, status_code=503 if missing else 200
         )

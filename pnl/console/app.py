@@ -24,7 +24,7 @@ from pnl.console.markup import Html, el, join
 from pnl.console.pages import contact, contacts, entries, health, live, order, statement
 from pnl.console.poller import Page, Poller
 from pnl.console.settings import ConsoleSettings
-from pnl.console.shell import skeleton
+from pnl.console.shell import heading, skeleton
 from pnl.console.view import View
 from pnl.reports.api import ReportsApi
 from streams.clock import Clock, SystemClock
@@ -168,7 +168,7 @@ class Console:
         middle = join([notice, *view.blocks.values()])
         ui.page_title(page_title(view.title))
         ui.add_head_html(self._assets.head())
-        ui.add_body_html(skeleton(address, view.title, shown, middle))
+        ui.add_body_html(skeleton(address, heading(view), shown, middle))
         session.place_chart(view.chart)
         ui.on("p_ask", lambda event: self._asked(session, str(event.args)))
         ui.on("p_hidden", lambda event: self._hide(session, hidden=bool(event.args)))

@@ -55,7 +55,7 @@ def rpc_chart(asked: Asked, points: tuple[DayPoint, ...]) -> dict[str, Any]:
             _labels(asked, rows),
         ],
         "media": [
-            {"query": {"maxWidth": 560}, "option": {"grid": {"left": 44, "right": 84}}},
+            {"query": {"maxWidth": 560}, "option": {"grid": {"left": 38, "right": 98}}},
             {"query": {"minWidth": 561}, "option": {"grid": {"left": 52, "right": 104}}},
         ],
     }
@@ -175,7 +175,7 @@ def _immature(labels: list[str], start: int) -> dict[str, Any]:
         "markArea": {
             "silent": True,
             "itemStyle": {"color": "var(--immature)"},
-            "label": {**TEXT, "position": "insideTopLeft", "offset": [2, -2]},
+            "label": {**TEXT, "position": "insideTopLeft", "offset": [4, 3]},
             "data": [[{"name": "Not mature yet: lower bound", "xAxis": start}, {"xAxis": "max"}]],
         }
     }

@@ -15,6 +15,7 @@ from pnl.console.address import Address
 from pnl.console.figures import Figures
 from pnl.console.markup import Html, el
 from pnl.console.poller import Snapshot
+from pnl.console.shell import heading
 from pnl.console.view import View
 
 CHART_EVERY_S: Final = 5.0
@@ -43,7 +44,7 @@ class Session:
 
     def remember(self, view: View, version: int, aged: Mapping[str, str]) -> None:
         """Note what the page was first served with."""
-        self._shown = {**view.frame, **view.blocks, **aged}
+        self._shown = {**_blocks(view), **aged}
         self._order = tuple(view.blocks)
         self._title, self._version, self._news = view.title, version, view.news
 
@@ -68,7 +69,7 @@ class Session:
         blocks = dict(aged)
         if snapshot.version != self._version:
             frozen = set(view.frozen)
-            blocks |= {k: v for k, v in {**view.frame, **view.blocks}.items() if k not in frozen}
+            blocks |= {k: v for k, v in _blocks(view).items() if k not in frozen}
             stale = any(self._shown.get(name) != view.blocks[name] for name in frozen)
             if frozen:
                 blocks[NEWS] = self._said_news(view) if stale else _no_news()
@@ -79,7 +80,7 @@ class Session:
     def show(self, snapshot: Snapshot, aged: Mapping[str, str], now: float) -> None:
         """Send all of an answer that was asked for, and none of the one before."""
         view = snapshot.view
-        blocks: dict[str, str] = {**view.frame, **view.blocks, **aged}
+        blocks = {**_blocks(view), **aged}
         if view.frozen:
             blocks[NEWS] = _no_news()
         self._version, self._news = snapshot.version, view.news
@@ -125,6 +126,10 @@ class Session:
         self._chart.options.clear()
         self._chart.options.update(options)
         self._chart.update()
+
+
+def _blocks(view: View) -> dict[str, Html]:
+    return {"p-title": heading(view), **view.frame, **view.blocks}
 
 
 def _no_news() -> Html:

@@ -36,7 +36,7 @@ def el(tag: str, *children: object, **attributes: object) -> Html:
     """Return one element. `cls` is class, `data_x` is data-x; None and False leave it out."""
     shown = "".join(_attribute(name, value) for name, value in attributes.items())
     if tag in VOID:
-        return Html(f"<{tag}{shown}>")
+        return Html(f"<{tag}{shown}/>")
     return Html(f"<{tag}{shown}>{''.join(text(child) for child in children)}</{tag}>")
 
 

@@ -138,10 +138,11 @@ def sparkline(series: Sequence[int | None], *, final: bool) -> Html:
     placed = [place(point) for point in points]
     line = "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in placed)
     x, y = placed[-1]
+    hollow = None if final else "p-hollow"
     return el(
         "svg",
-        Html(f'<path d="{line}"/><circle cx="{x:.1f}" cy="{y:.1f}" r="2.4"')
-        + Html("/>" if final else ' class="p-hollow"/>'),
+        el("path", d=line),
+        el("circle", cx=f"{x:.1f}", cy=f"{y:.1f}", r="2.4", cls=hollow),
         cls="p-spark",
         viewBox=f"0 0 {SPARK_WIDTH} {SPARK_HEIGHT}",
         aria_hidden="true",

@@ -14,7 +14,7 @@ from pnl.console.address import (
 from pnl.console.figures import Figures
 from pnl.console.icons import icon
 from pnl.console.markup import NOTHING, Html, el, join
-from pnl.console.view import Asked
+from pnl.console.view import Asked, View
 from pnl.reports.evidence import Freshness
 from pnl.reports.model import DIMENSIONS
 
@@ -69,7 +69,13 @@ def rail(address: Address, *, foot: bool) -> Html:
     return join(parts)
 
 
-def skeleton(address: Address, title: str, frame: Mapping[str, Html], middle: Html) -> Html:
+def heading(view: View) -> Html:
+    """Return a page's only h1; what the title is one of stands before it."""
+    parent = el("span", f"{view.parent} / ", cls="p-parent") if view.parent else NOTHING
+    return el("h1", parent, view.title, id="p-title")
+
+
+def skeleton(address: Address, title: Html, frame: Mapping[str, Html], middle: Html) -> Html:
     """Return the whole body of a page around its scope bar and its middle."""
     brand = el(
         "a", icon("brand"), el("span", "contact-pnl", cls="p-label"), href="/", cls="p-brand"
@@ -94,7 +100,7 @@ def skeleton(address: Address, title: str, frame: Mapping[str, Html], middle: Ht
     )
     bar = el(
         "header",
-        el("h1", title, id="p-title"),
+        title,
         frame.get("p-scope", el("div", id="p-scope", style="display:contents")),
         el("span", cls="p-space"),
         frame.get("p-asof", NOTHING),
@@ -124,7 +130,7 @@ def frame(
     if against:
         menus.append(_against_menu(asked))
     if narrow:
-        menus += [filter_menu(asked), _currency_menu(asked)]
+        menus += [filter_menu(asked, against=against), _currency_menu(asked)]
     shown = el("div", *menus, id="p-scope", style="display:contents")
     return {"p-scope": shown, "p-asof": as_of(asked.freshness, asked.figures, asked.timezone)}
 
@@ -213,14 +219,22 @@ def export(asked: Asked, path: str) -> Html:
 # Menus of the scope bar
 
 
-def _menu(key: str, value: object, *panel: object, tinted: bool, mark: str = "down") -> Html:
+def _menu(
+    key: str,
+    value: object,
+    *panel: object,
+    tinted: bool,
+    mark: str = "down",
+    wide: bool = False,
+) -> Html:
+    """Return a menu; a `wide` one is on wide screens only."""
     summary = el(
         "summary",
         el("span", key, cls="p-key") if key else NOTHING,
         el("span", value, cls="p-value"),
         icon(mark),
     )
-    cls = "p-menu p-set" if tinted else "p-menu"
+    cls = "p-menu" + (" p-set" if tinted else "") + (" p-no-phone" if wide else "")
     return el("details", summary, el("div", *panel, cls="p-panel"), cls=cls)
 
 
@@ -308,34 +322,49 @@ def _range_form(asked: Asked) -> Html:
 
 
 def _against_menu(asked: Asked) -> Html:
+    tinted = asked.address.get("against", "previous") != "previous"
+    shown = against_label(asked)
+    return _menu("Against", shown, *_against_links(asked), tinted=tinted, wide=True)
+
+
+def _against_links(asked: Asked) -> list[Html]:
     address = asked.address
     now = address.get("against", "previous")
     plain = [("previous", "Previous period"), ("same_last_year", "Same days last year")]
     plain += [("none", "Nothing")]
-    links = [
+    return [
         _choice(
-            label,
-            address.link(against=None if asked_for == "previous" else asked_for),
-            chosen=now == asked_for,
+            label, address.link(against=None if name == "previous" else name), chosen=now == name
         )
-        for asked_for, label in plain
+        for name, label in plain
     ]
-    return _menu("Against", against_label(asked), *links, tinted=now != "previous")
 
 
 def _currency_menu(asked: Asked) -> Html:
+    note = el("p", "Amounts stay in their own currency; a page shows one.", cls="p-hint p-says")
+    tinted = bool(asked.address.get("currency"))
+    links = _currency_links(asked)
+    return _menu("", asked.currency, *links, note, tinted=tinted, wide=True)
+
+
+def _currency_links(asked: Asked) -> list[Html]:
     offered = dict.fromkeys((*asked.choices.get("currency", ()), asked.currency))
-    links = [
+    return [
         _choice(code, asked.address.link(currency=code), chosen=code == asked.currency)
         for code in offered
     ]
-    note = el("p", "Amounts stay in their own currency; a page shows one.", cls="p-hint")
-    tinted = bool(asked.address.get("currency"))
-    return _menu("", asked.currency, *links, el("form", note), tinted=tinted)
 
 
-def filter_menu(asked: Asked, label: str = "Queue, team, channel …") -> Html:
-    """Return the filters as one form: a box per value, grouped by dimension."""
+def filter_menu(
+    asked: Asked,
+    label: str = "Queue, team, channel \N{HORIZONTAL ELLIPSIS}",
+    *,
+    against: bool = False,
+) -> Html:
+    """Return the filters as one form: a box per value, grouped by dimension.
+
+    On a phone the sheet holds the rest of the scope bar too.
+    """
     chosen = asked.address.filters()
     said = "; ".join(", ".join(v or "none" for v in values) for values in chosen.values())
     groups = [
@@ -345,11 +374,19 @@ def filter_menu(asked: Asked, label: str = "Queue, team, channel …") -> Html:
     ]
     if not groups:
         groups = [el("p", "There is nothing to filter by yet.", cls="p-hint")]
-    keys = " ".join(DIMENSIONS)
-    form = el("form", *groups, el("button", "Show", type="submit"), data_keys=keys)
-    clear = el("a", "Clear all filters", href=asked.address.link(**dict.fromkeys(DIMENSIONS)))
-    panel = [clear, form] if chosen else [form]
-    return _menu("", said or label, *panel, tinted=bool(chosen), mark="filter")
+    form = el("form", *groups, el("button", "Show", type="submit"), data_keys=" ".join(DIMENSIONS))
+    panel: list[Html] = []
+    if against:
+        rest = [el("p", "Against", cls="p-hint p-says"), *_against_links(asked)]
+        rest += [el("p", "Currency", cls="p-hint p-says"), *_currency_links(asked), el("hr")]
+        panel.append(el("div", *rest, cls="p-only-phone"))
+    if chosen:
+        href = asked.address.link(**dict.fromkeys(DIMENSIONS))
+        panel.append(el("a", "Clear all filters", href=href))
+    shown = said or join(
+        [el("span", label, cls="p-no-phone"), el("span", "Filters", cls="p-only-phone")]
+    )
+    return _menu("", shown, *panel, form, tinted=bool(chosen), mark="filter")
 
 
 def _values(name: str, offered: tuple[str, ...], chosen: tuple[str, ...]) -> Html:

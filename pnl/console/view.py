@@ -43,12 +43,14 @@ class Asked:
 class View:
     """A page: `blocks` map the id of an element to its markup, in page order.
 
-    `frame` holds the blocks outside the page's middle (scope bar, notice). `frozen` blocks are
-    sent when a person asks, never by themselves; `news`, if it changes, says that they are old.
-    `missing`: the path names something that is not in the books.
+    `parent` is the kind of thing the title names, if it is one of many. `frame` holds the blocks
+    outside the page's middle (scope bar). `frozen` blocks are sent when a person asks, never by
+    themselves; `news`, if it grows, says how many more there are. `missing`: the path names
+    something that is not in the books.
     """
 
     title: str
+    parent: str = ""
     blocks: dict[str, Html]
     frame: dict[str, Html] = field(default_factory=dict)
     chart: dict[str, Any] | None = None

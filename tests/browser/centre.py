@@ -75,7 +75,7 @@ def _leg(
         queue=queue,
         team=TEAMS.get(queue),
         channel=dice.choice(CHANNELS),
-        agent_id=None if abandoned else f"a{dice.randrange(1, 40):02}",
+        agent_id=None if abandoned else f"a{dice.randrange(1, 15):02}",
         reason=HOSTILE_REASON if dice.random() < 0.004 else dice.choice(REASONS),
         offers=(Offer(product_class="upgrade", eligible=True, offered=True, accepted=False),),
     )

@@ -3,7 +3,6 @@
 "use strict";
 (() => {
   const still = matchMedia("(prefers-reduced-motion: reduce)");
-  const seen = new Set();
 
   function same(a, b) {
     return a.nodeType === b.nodeType && a.nodeName === b.nodeName && (a.id || "") === (b.id || "");
@@ -71,7 +70,10 @@
     }
     for (const [id, html] of Object.entries(blocks)) {
       const here = document.getElementById(id);
-      if (here) morph(here, parse(html));
+      const there = parse(html);
+      if (!here) continue;
+      if (same(here, there)) morph(here, there);
+      else here.replaceWith(there);
     }
     if (title) document.title = title;
     if (said) document.getElementById("p-said").textContent = said;
@@ -156,5 +158,5 @@
     }
   }
 
-  window.pnl = { apply, seen };
+  window.pnl = { apply };
 })();

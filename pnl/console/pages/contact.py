@@ -19,6 +19,7 @@ def page(asked: Asked) -> View:
     outside["p-export"] = export(asked, asked.address.item_path("/export/contacts", ".csv"))
     return View(
         title=found.row.contact_id,
+        parent="Contacts",
         blocks={
             "p-heads": _heads(asked, found),
             "p-orders": _orders(asked, found),
@@ -48,8 +49,9 @@ def _heads(asked: Asked, found: ContactExplained) -> Html:
     )
     mature = asked.freshness.as_of is not None and asked.freshness.as_of >= found.matures_at
     legs = f"{figures.count(row.legs)} leg" + ("" if row.legs == 1 else "s")
+    ended = f"{figures.clock(row.ended_at)}, {legs}"
     shown = [
-        ("Ended", figures.moment(row.ended_at), legs),
+        ("Ended", figures.day(figures.local(row.ended_at).date()), ended),
         ("Net credit", earned, "final" if mature else "a lower bound until matured"),
         ("Cost", figures.money(row.cost_minor, cost_currency), "handling, channel, concessions"),
         ("Fees", figures.money(row.fee_minor, cost_currency), "charged for the contact"),

@@ -11,10 +11,12 @@ from pnl.reports.evidence import ExplainedEntry
 def entries_table(
     asked: Asked, entries: Iterable[ExplainedEntry], caption: str, *, about: bool = True
 ) -> Html:
-    """Return the entries, one a row. `about`: with the order and contact each is about."""
-    heads = [head("Line"), head("Effective"), head("Booked", "p-no-phone"), head("Amount", "p-num")]
-    if about:
-        heads.append(head("About"))
+    """Return the entries, one a row. `about`: with the order and contact each is about.
+
+    On a phone time, cause and source stand under the line and what it is about.
+    """
+    heads = [head("Line"), head("Effective", "p-no-phone"), head("Booked", "p-no-phone")]
+    heads += [head("Amount", "p-num"), head("About", None if about else "p-only-phone-cell")]
     heads += [head("Cause", "p-no-phone"), head("Source", "p-no-phone")]
     rows = [_row(asked, entry, about=about) for entry in entries]
     return table(caption, heads, rows, "p-evidence")
@@ -26,20 +28,21 @@ def _row(asked: Asked, entry: ExplainedEntry, *, about: bool) -> Html:
     code = (
         el("span", entry.currency, " ", cls="p-muted") if entry.currency != asked.currency else ""
     )
-    line = el("td", el("b", entry.line), " ", badge(entry.basis), _change(entry), cls="p-now")
-    cells = [
+    when = el("span", figures.moment(entry.effective_at), cls="p-only-phone p-sub")
+    line = el("td", el("b", entry.line), " ", badge(entry.basis), _change(entry), when)
+    cause, source = _cause(entry), _source(entry)
+    under = el("span", cause, " ", el("span", source, cls="p-mono"), cls="p-only-phone p-sub")
+    said = _about(asked, entry) if about else NOTHING
+    return el(
+        "tr",
         line,
-        el("td", _when(asked, entry.effective_at), _spread(asked, entry)),
+        el("td", _when(asked, entry.effective_at), _spread(asked, entry), cls="p-no-phone"),
         el("td", _when(asked, entry.booked_at), cls="p-no-phone"),
         num(join([code, amount])),
-    ]
-    if about:
-        cells.append(el("td", _about(asked, entry)))
-    cells += [
-        el("td", _cause(entry), cls="p-no-phone"),
-        el("td", _source(entry), cls="p-no-phone p-mono"),
-    ]
-    return el("tr", *cells, cls="p-took" if entry.change == "reversal" else None)
+        el("td", said, under, cls=None if about else "p-only-phone-cell"),
+        el("td", cause, cls="p-no-phone"),
+        el("td", source, cls="p-no-phone p-mono p-now"),
+    )
 
 
 def _when(asked: Asked, millis: int) -> Html:
@@ -74,7 +77,8 @@ def _about(asked: Asked, entry: ExplainedEntry) -> Html:
 
 def _cause(entry: ExplainedEntry) -> Html:
     cause = entry.cause
-    return join([f"{cause.fact} ", el("b", cause.id), f", revision {cause.revision}"])
+    revision = el("span", f" revision {cause.revision}", cls="p-muted") if cause.revision else ""
+    return el("span", f"{cause.fact} ", el("b", cause.id), revision)
 
 
 def _source(entry: ExplainedEntry) -> Html:

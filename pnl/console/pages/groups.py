@@ -23,63 +23,64 @@ def groups_table(
     short: bool = False,
 ) -> Html:
     """Return a row per value of `by`, and all together. `short` leaves columns out."""
-    rows = report.rows if rows_max is None else report.rows[:rows_max]
+    listed, hidden = _shown(report, by)
+    rows = listed if rows_max is None else listed[:rows_max]
     largest = max((abs(row.revenue_per_contact_minor or 0) for row in rows), default=0)
     heads = [head(NAMES[by]), head("Handled", "p-num p-no-phone" if short else "p-num")]
     if not short:
         heads += [head("Abandoned", "p-num p-no-phone"), head("Net credit", "p-num p-no-phone")]
         heads += [head("Fees", "p-num p-no-phone"), head("Cost", "p-num p-no-phone")]
-    heads += [
-        head("Revenue", "p-num"),
-        head(el("span", "Revenue, drawn", cls="p-hide"), "p-no-phone"),
-    ]
+    drawn = el("span", "Revenue, drawn", cls="p-hide")
+    heads += [head("Revenue" if short else "Revenue each", "p-num"), head(drawn, "p-no-phone")]
     heads += [head("Cost" if short else "Cost each", "p-num"), head("Matured", "p-num")]
     shown = [_row(asked, row, by, largest, short=short) for row in rows]
-    left = len(report.rows) - len(rows)
-    if left > 0:
+    if len(listed) > len(rows):
         href = asked.address.link("/contacts", view="groups", by=by)
-        more = el("td", el("a", f"{left} more", href=href), colspan=len(heads))
-        shown.append(el("tr", more))
+        shown.append(_note(el("a", f"{len(listed) - len(rows)} more", href=href), len(heads)))
+    if hidden:
+        sentence = f"{hidden} with fewer than {AGENT_CONTACTS_MIN} handled contacts are hidden"
+        shown.append(_note(sentence, len(heads)))
     shown.append(_row(asked, report.total, by, largest, short=short, name="All"))
     caption = f"Revenue and cost per handled contact by {NAMES[by].lower()}, {asked.currency}"
     return table(caption, heads, shown)
 
 
+def _shown(report: ContactsReport, by: str) -> tuple[list[ContactsRow], int]:
+    """Return the rows that may be shown, and how many may not."""
+    if by != "agent":
+        return list(report.rows), 0
+    rows = [row for row in report.rows if row.handled >= AGENT_CONTACTS_MIN]
+    return rows, len(report.rows) - len(rows)
+
+
+def _note(said: object, columns: int) -> Html:
+    return el("tr", el("td", said, colspan=columns, cls="p-muted"))
+
+
 def _row(
     asked: Asked, row: ContactsRow, by: str, largest: int, *, short: bool, name: str | None = None
 ) -> Html:
-    value = row.key[0][1] if row.key and name is None else ""
-    hidden = by == "agent" and name is None and row.handled < AGENT_CONTACTS_MIN
     if name is None:
+        value = row.key[0][1]
         href = asked.address.narrowed(by, value, "/contacts", view=None)
-        label = el(
-            "th", el("a", value_name(value), href=href, cls="p-quiet"), scope="row", cls="p-clip"
-        )
+        link = el("a", value_name(value), href=href, cls="p-quiet")
+        label = el("th", link, scope="row", cls="p-clip")
     else:
         label = el("th", name, scope="row")
     figures, currency = asked.figures, asked.currency
     cells = [label, num(figures.count(row.handled), "p-no-phone" if short else "")]
-    if hidden:
-        span = 4 if short else 8
-        cells.append(
-            el(
-                "td",
-                f"hidden: fewer than {AGENT_CONTACTS_MIN} contacts",
-                colspan=span,
-                cls="p-muted p-num",
-            )
-        )
-        return el("tr", *cells)
     if not short:
         cells.append(num(figures.count(row.abandoned), "p-no-phone"))
         sums = (row.net_credit_minor, row.fee_minor, row.cost_minor)
         cells += [num(figures.column(minor, currency), "p-no-phone") for minor in sums]
     revenue = row.revenue_per_contact_minor
-    cells.append(num(el("span", _each(asked, revenue), data_live=True)))
     drawn = level(revenue, largest) if revenue is not None and name is None else NOTHING
-    cells.append(el("td", drawn, cls="p-no-phone"))
-    cells.append(num(_each(asked, row.cost_per_contact_minor)))
-    cells.append(num(matured(asked, row.matured_ppm)))
+    cells += [
+        num(el("span", _each(asked, revenue), data_live=True)),
+        el("td", drawn, cls="p-no-phone"),
+        num(_each(asked, row.cost_per_contact_minor)),
+        num(matured(asked, row.matured_ppm)),
+    ]
     return el("tr", *cells, cls="p-sum" if name is not None else None)
 
 

@@ -45,6 +45,14 @@ from pnl.reports.model import (
 
 CHART_DAYS: Final = "60"
 GROUPS_MAX: Final = 8
+TITLES: Final = {
+    "revenue_per_contact": ("Revenue per contact", "DEF-RPC"),
+    "cost_per_contact": ("Cost per contact", "KPI-CPC"),
+    "unattributed": ("Unattributed", "M1 / M2"),
+    "unidentified": ("Unidentified contacts", "M6"),
+    "booked_result": ("Booked operating result", "A+B+C"),
+}
+"""Shorter names than the definitions', for narrow columns."""
 ROUNDED_FROM: Final = 100_000
 """Headlines of a thousand major units and more are rounded to whole ones."""
 
@@ -120,8 +128,9 @@ def _headlines(asked: Asked, now: Headlines, before: Headlines | None) -> Html:
 
 
 def _headline(asked: Asked, figure: Headline, before: Headline | None, *, badge: Html) -> Html:
-    name = el("span", figure.title)
-    code = el("span", figure.definition, cls="p-def")
+    title, definition = TITLES.get(figure.name, (figure.title, figure.definition))
+    name = el("span", title)
+    code = el("span", definition, cls="p-def")
     value = el("span", _value(asked, figure), cls="p-big", data_live=True)
     mature = figure.matured_ppm is None or figure.matured_ppm == 1_000_000
     spark = sparkline(figure.series, final=mature)
@@ -130,7 +139,7 @@ def _headline(asked: Asked, figure: Headline, before: Headline | None, *, badge:
         el("p", name, code, cls="p-name"),
         el("div", value, spark, cls="p-big-row"),
         el("p", _change(asked, figure, before), cls="p-under"),
-        el("p", badge or _below(asked, figure), cls="p-under"),
+        el("p", badge or _below(asked, figure, before), cls="p-under"),
         cls="p-head-fig",
     )
 
@@ -175,13 +184,21 @@ def _change(asked: Asked, figure: Headline, before: Headline | None) -> Html:
     return join([el("span", shown, cls=tone(better)), f" ({percent}){word}"])
 
 
-def _below(asked: Asked, figure: Headline) -> Html:
+def _below(asked: Asked, figure: Headline, before: Headline | None) -> Html:
     parts: list[object] = []
     if figure.matured_ppm is not None:
         shown = asked.figures.percent_whole(figure.matured_ppm)
         parts += [meter(figure.matured_ppm), f" {shown} matured"]
         if figure.ci_minor is not None:
             parts.append(f", ±{asked.figures.money(figure.ci_minor, asked.currency)}")
+    elif figure.name == "booked_result" and figure.below is not None:
+        parts.append(f"margin {asked.figures.percent(figure.below)}")
+        if before is not None and before.below is not None:
+            parts.append(f", was {asked.figures.percent(before.below)}")
+    elif figure.name == "unidentified" and figure.below is not None:
+        parts.append(f"{asked.figures.count(figure.below)} without a customer")
+    elif figure.name == "unattributed" and figure.below is not None:
+        parts.append(f"{_amount(asked, figure.below)} of net order revenue")
     elif figure.below is not None:
         parts.append(f"{figure.below_title} {_amount(asked, figure.below)}")
     return join(parts)
@@ -209,7 +226,7 @@ def _trend(asked: Asked, points: tuple[DayPoint, ...]) -> Html:
         "p-trend",
         "Revenue and cost per handled contact",
         *body,
-        said="by the day the contact ended, net of refunds so far; band: 95 %",
+        said="by the day the contact ended; band: 95 %",
         more=segments("Days", choices),
         width="p-w8",
     )

@@ -28,6 +28,7 @@ def page(asked: Asked) -> View:
     outside["p-export"] = export(asked, asked.address.item_path("/export/orders", ".csv"))
     return View(
         title=found.order_id,
+        parent="Orders",
         blocks={
             "p-models": _models(asked, found),
             "p-credits": _credits(asked, found),
@@ -101,6 +102,7 @@ def _sums(asked: Asked, found: OrderExplained) -> Html:
     credits_minor = sum(credit.credit_minor for credit in found.credits)
     holds = credits_minor + found.unattributed_minor == found.net_minor
     pairs: list[tuple[object, object]] = [
+        ("Kind", found.kind.replace("_", " ")),
         ("Placed", figures.moment(found.occurred_at)),
         ("Customer", found.customer_id or el("dd", el("em", "unidentified"))),
         ("Gross", figures.money(found.gross_minor, currency)),
@@ -115,6 +117,11 @@ def _sums(asked: Asked, found: OrderExplained) -> Html:
         pairs.append(("Sold in", el("dd", el("a", found.sold_in, href=href))))
     if found.sold_unknown:
         pairs.append(("Sold in", el("dd", "a contact nobody has sent yet", cls="p-wrap")))
+    if found.linked_to:
+        linked = [
+            el("a", name, href=asked.address.item_link("/orders", name)) for name in found.linked_to
+        ]
+        pairs.append(("Takes from", el("dd", join(linked, ", "), cls="p-wrap")))
     sentence = (
         "Credits and unattributed add up to the net, to the minor unit (I1)."
         if holds

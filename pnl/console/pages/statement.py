@@ -212,11 +212,11 @@ class _Compared:
         assert scope.end is not None
         dates = {"from_": scope.start.isoformat(), "to": scope.end.isoformat()}
         earlier = self._amount(row, row.before, self._earlier, **dates)
-        percent = figures.change_percent(row.now, row.before) if row.now or row.before else ""
+        percent = figures.change_percent(row.now, row.before)
         return [
             num(earlier, "p-no-phone"),
             num(figures.column(change, currency, signed=True), "p-no-phone"),
-            num(el("span", percent, cls="p-muted") if percent == "n/m" else percent, "p-no-phone"),
+            num(percent, "p-no-phone" if change and percent != "n/m" else "p-no-phone p-muted"),
             el("td", delta(change, self._largest), cls="p-no-phone"),
         ]
 
@@ -333,7 +333,8 @@ def _memo(asked: Asked, now: Statement) -> Html:
 def _memo_value(asked: Asked, memo: Memo) -> Html:
     figures = asked.figures
     if memo.value is None:
-        return join([el("em", "null"), f" {memo.note}" if memo.note else ""])
+        why = el("span", f" {memo.note}", cls="p-muted p-note") if memo.note else NOTHING
+        return join([el("em", "null"), why])
     if memo.unit == "ppm":
         return join([figures.percent(memo.value)])
     if memo.unit == "count":

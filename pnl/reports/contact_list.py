@@ -1,14 +1,13 @@
 """The list of chains, sorted and paged by the store.
 
 Law: pages follow each other by keyset, (sort value, contact_id, customer_id), so no row is shown
-twice or skipped when others arrive. Sorting by time or duration reads the money of one page
-only; sorting by money must read the money of all.
+twice or skipped when others arrive.
 """
 
 from collections.abc import Mapping
 from typing import Final
 
-from pnl.reports.cohort import chains_of, money_of, with_money
+from pnl.reports.cohort import chains_of, with_money
 from pnl.reports.cursor import read_cursor, write_cursor
 from pnl.reports.model import BadRequest, ContactListPage, ContactListRow, Scope
 from pnl.reports.sql import Queryable, Row, Where, bounds_of
@@ -21,7 +20,7 @@ SORTS: Final[Mapping[str, str]] = {
     "cost": "toInt64(cost)",
     "credit": "toInt64(credit)",
 }
-_MONEY_SORTS: Final = ("cost", "credit")
+_PLACE: Final = ("sort_value", "contact_id", "customer_id")
 ROWS_MAX: Final = 1000
 
 LIST_COLUMNS: Final = (
@@ -29,7 +28,7 @@ LIST_COLUMNS: Final = (
     " kind, queue, team, agent_id, reason, case_id, talk_ms, hold_ms, wrap_ms, wait_ms,"
     " started_at, ended_at, matures_at"
 )
-_SHOWN: Final = (
+SHOWN: Final = (
     "*, toUnixTimestamp64Milli(started_at) AS started_ms,"
     " toUnixTimestamp64Milli(ended_at) AS ended_ms,"
     " toUnixTimestamp64Milli(matures_at) AS matures_ms"
@@ -52,20 +51,15 @@ def contact_list(
     if not 1 <= rows <= ROWS_MAX:
         raise BadRequest(f"A page has 1 to {ROWS_MAX} rows, not {rows}.")
     where = chains_of(scope, bounds_of(scope.start, scope.end, policy.zone))
-    if name in _MONEY_SORTS:
-        base, parameters = with_money(where, scope, LIST_COLUMNS)
-        sql, place = _page_of(_SHOWN, f"({base})", Where(), sort, cursor)
-        parameters |= place
-    else:
-        columns = f"{LIST_COLUMNS}, sort_value"
-        page, parameters = _page_of(columns, "v_contacts", where, sort, cursor)
-        money, money_parameters = money_of(f"SELECT contact_id FROM ({page})", scope)
-        sql = (
-            f"SELECT {_SHOWN}, credit, fee, cost FROM ({page}) AS page"
-            f" LEFT JOIN ({money}) AS money USING (contact_id, customer_id) ORDER BY {_order(sort)}"
-        )
-        parameters |= money_parameters
-    found = store.query(sql, {**parameters, "rows": rows + 1})
+    chains, parameters = with_money(where, scope, LIST_COLUMNS, policy.currency)
+    after = _after(sort, cursor)
+    direction = "DESC" if sort.startswith("-") else "ASC"
+    order = ", ".join(f"{column} {direction}" for column in _PLACE)
+    sql = (
+        f"SELECT {SHOWN} FROM (SELECT *, {SORTS[name]} AS sort_value FROM ({chains}))"
+        f" WHERE {after} ORDER BY {order} LIMIT {{rows:UInt32}}"
+    )
+    found = store.query(sql, {**parameters, **after.parameters, "rows": rows + 1})
     last = found[rows - 1] if len(found) > rows else None
     return ContactListPage(
         rows=tuple(list_row(row, as_of) for row in found[:rows]),
@@ -78,30 +72,18 @@ def contact_list(
     )
 
 
-def _page_of(
-    columns: str, source: str, where: Where, sort: str, cursor: str | None
-) -> tuple[str, dict[str, object]]:
-    """Return the query of one page and one row more, and its parameters but `rows`."""
-    value_sql = SORTS[sort.removeprefix("-")]
-    if cursor is not None:
-        value, contact_id, customer_id = read_cursor(cursor, (int, str, str))
-        where = where.also(
-            f"(sort_value, contact_id, customer_id) {'<' if sort.startswith('-') else '>'}"
-            " ({after:Int64}, {after_id:String}, {after_customer:String})",
-            after=value,
-            after_id=contact_id,
-            after_customer=customer_id,
-        )
-    sql = (
-        f"SELECT {columns} FROM (SELECT *, {value_sql} AS sort_value FROM {source})"
-        f" WHERE {where} ORDER BY {_order(sort)} LIMIT {{rows:UInt32}}"
+def _after(sort: str, cursor: str | None) -> Where:
+    """Return the condition for what comes after a cursor."""
+    if cursor is None:
+        return Where()
+    value, contact_id, customer_id = read_cursor(cursor, (int, str, str))
+    return Where().also(
+        f"({', '.join(_PLACE)}) {'<' if sort.startswith('-') else '>'}"
+        " ({after:Int64}, {after_id:String}, {after_customer:String})",
+        after=value,
+        after_id=contact_id,
+        after_customer=customer_id,
     )
-    return sql, dict(where.parameters)
-
-
-def _order(sort: str) -> str:
-    direction = "DESC" if sort.startswith("-") else "ASC"
-    return f"sort_value {direction}, contact_id {direction}, customer_id {direction}"
 
 
 def _count(store: Queryable, where: Where) -> int:

@@ -40,6 +40,10 @@ _COUNTS: Final = (
     " sum(credit) AS credit_sum, sum(fee) AS fee_sum, sum(cost) AS cost_sum,"
     " sumIf(credit * credit, handled) AS square_sum"
 )
+_COUNTED: Final = (
+    *("n", "handled_n", "abandoned_n", "unidentified_n", "matured_n", "young_n"),
+    *("credit_sum", "fee_sum", "cost_sum", "square_sum"),
+)
 _COLUMNS: Final = (
     "contact_id, customer_id, ended_at, matures_at, identified, handled, abandoned,"
     " queue, team, agent_id, channel, reason, kind"
@@ -65,19 +69,22 @@ def contacts(
             " statement."
         )
     where = chains_of(scope, bounds_of(scope.start, scope.end, policy.zone))
-    chains, parameters = with_money(where, scope, _COLUMNS)
+    chains, parameters = with_money(where, scope, _COLUMNS, policy.currency)
     parameters["as_of"] = as_of or 0
-    total = _row((), store.query(f"SELECT {_COUNTS} FROM ({chains})", parameters)[0])
     found: list[ContactsRow]
     next_cursor = None
-    if not by:
-        found = [total]
-    elif tuple(by) == BY_CONTACT:
+    if tuple(by) == BY_CONTACT:
+        total = _row((), store.query(f"SELECT {_COUNTS} FROM ({chains})", parameters)[0])
         found, next_cursor = _by_chain(store, chains, parameters, cursor, rows)
     else:
-        columns = ", ".join(dimension_columns(by, CONTACT_DIMENSIONS))
-        sql = f"SELECT {columns}, {_COUNTS} FROM ({chains}) GROUP BY {columns} ORDER BY {columns}"
-        found = [_row(key_of(by, row), row) for row in store.query(sql, parameters)]
+        columns = dimension_columns(by, CONTACT_DIMENSIONS)
+        listed = ", ".join(columns)
+        sql = f"SELECT {', '.join((*columns, _COUNTS))} FROM ({chains})"
+        if columns:
+            sql += f" GROUP BY {listed} ORDER BY {listed}"
+        counted = store.query(sql, parameters)
+        found = [_row(key_of(by, row), row) for row in counted]
+        total = _row((), {name: sum(row[name] for row in counted) for name in _COUNTED})
     return ContactsReport(
         scope=scope,
         timezone=policy.timezone,
@@ -134,7 +141,7 @@ def daily(
 ) -> tuple[DayPoint, ...]:
     """Return a point per local day on which a chain of the scope ended, oldest first."""
     where = chains_of(scope, bounds_of(scope.start, scope.end, policy.zone))
-    chains, parameters = with_money(where, scope, _COLUMNS)
+    chains, parameters = with_money(where, scope, _COLUMNS, policy.currency)
     sql = (
         "SELECT toDate32(toTimeZone(ended_at, {zone:String})) AS day,"
         f" {_COUNTS} FROM ({chains}) GROUP BY day ORDER BY day"

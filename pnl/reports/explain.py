@@ -4,26 +4,27 @@ Law: credits + unattributed = net, under every model (I1, I11). Another model th
 is worked out from the path that was stored with the credits, so it needs no fact again.
 """
 
-from pnl.reports.cohort import money_of
-from pnl.reports.contact_list import LIST_COLUMNS, list_row
+from collections.abc import Collection, Iterable
+
+from pnl.reports.cohort import CHAIN_COST_LINES
+from pnl.reports.contact_list import SHOWN, list_row
 from pnl.reports.entries import entries_where
 from pnl.reports.evidence import (
     ClassAmounts,
     ContactExplained,
     ContactOrder,
     ExplainedCredit,
+    ExplainedEntry,
     OrderExplained,
     PathStep,
 )
-from pnl.reports.model import Scope
 from pnl.reports.sql import Queryable, Row
 from processors.attribution import shares
+from processors.order_lines import SHARED_CLASSES
 from processors.policy import Model
 from processors.results import PathContact
+from processors.statement import ORDER_LINES
 from streams.facts import Millis
-
-SHARED_CLASSES = ("product", "upgrade")
-"""The classes whose revenue contacts earn; the others go whole to the centre (DEF-UNIT)."""
 
 
 def explain_order(
@@ -227,24 +228,21 @@ def explain_contact(
 def _chain(
     store: Queryable, as_of: Millis | None, contact_id: str, currency: str
 ) -> ContactExplained | None:
-    money, parameters = money_of("SELECT {contact_id:String}", Scope(currency=currency))
-    parameters |= {"contact_id": contact_id}
     found = store.query(
-        f"SELECT {LIST_COLUMNS}, tier, disposition_code, record_version, cost_currency,"
-        " credit, fee, cost,"
-        " toUnixTimestamp64Milli(started_at) AS started_ms,"
-        " toUnixTimestamp64Milli(ended_at) AS ended_ms,"
-        " toUnixTimestamp64Milli(matures_at) AS matures_ms"
-        " FROM (SELECT * FROM v_contacts WHERE contact_id = {contact_id:String}) AS chains"
-        f" LEFT JOIN ({money}) AS money USING (contact_id, customer_id)"
-        " ORDER BY version DESC LIMIT 1",
-        parameters,
+        f"SELECT {SHOWN}, tier, disposition_code, record_version, cost_currency FROM v_contacts"
+        " WHERE contact_id = {contact_id:String} ORDER BY version DESC LIMIT 1",
+        {"contact_id": contact_id},
     )
     if not found:
         return None
     row = found[0]
+    entries = entries_where(
+        store,
+        "contact_id = {contact_id:String} AND customer_id = {customer_id:String}",
+        {"contact_id": contact_id, "customer_id": row["customer_id"]},
+    )
     return ContactExplained(
-        row=list_row(row, as_of),
+        row=list_row({**row, **_money(entries, currency)}, as_of),
         matures_at=row["matures_ms"],
         cost_currency=row["cost_currency"],
         talk_ms=row["talk_ms"],
@@ -254,22 +252,35 @@ def _chain(
         disposition_code=row["disposition_code"],
         version=row["record_version"],
         withdrawn=False,
-        orders=_orders_of(store, contact_id),
-        entries=entries_where(
-            store, "contact_id = {contact_id:String}", {"contact_id": contact_id}
-        ),
+        orders=_orders_of(store, contact_id, {entry.order_id for entry in entries}),
+        entries=entries,
     )
 
 
-def _orders_of(store: Queryable, contact_id: str) -> tuple[ContactOrder, ...]:
+def _money(entries: Iterable[ExplainedEntry], currency: str) -> dict[str, int]:
+    """Return a chain's credit, fee and cost in a currency from its entries."""
+    money = {"credit": 0, "fee": 0, "cost": 0}
+    for entry in entries:
+        if entry.currency != currency:
+            continue
+        if entry.line in CHAIN_COST_LINES:
+            money["cost"] += entry.amount_minor
+        elif entry.line in ORDER_LINES:
+            money["credit" if entry.order_id else "fee"] += entry.amount_minor
+    return money
+
+
+def _orders_of(
+    store: Queryable, contact_id: str, order_ids: Collection[str]
+) -> tuple[ContactOrder, ...]:
     rows = store.query(
         "SELECT order_id, currency, toUnixTimestamp64Milli(occurred_at) AS occurred_ms, class,"
         " line, weight, credit FROM v_attributions"
         " ARRAY JOIN credit_contact_ids AS earner, credit_classes AS class,"
         " credit_lines AS line, credit_weights AS weight, credits_minor AS credit"
-        " WHERE has(credit_contact_ids, {contact_id:String}) AND earner = {contact_id:String}"
+        " WHERE order_id IN {order_ids:Array(String)} AND earner = {contact_id:String}"
         " ORDER BY occurred_ms, order_id, class",
-        {"contact_id": contact_id},
+        {"contact_id": contact_id, "order_ids": sorted(order_ids)},
     )
     return tuple(
         ContactOrder(

@@ -5,6 +5,7 @@ Law: A - fees + deferred + M1 + M9 = M2, and M2 equals what the order facts alon
 so filters by dimension do not touch it; only period and currency do.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -29,8 +30,12 @@ _ADJUSTMENTS: Final = ("adjustment",)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompanySums:
-    """Company-wide sums of a period and currency, all entries counted whole but `earned`."""
+    """Company-wide sums of a period and currency, all entries counted whole but `earned`.
 
+    `plain` has what the entries that are not spread add up to, by statement line.
+    """
+
+    plain: Mapping[str, int]
     revenue: int
     fees: int
     earned: int
@@ -77,6 +82,7 @@ def company_sums(store: Queryable, scope: Scope, bounds: Bounds, days: Days | No
     }
     earned, deferred = _deferral(store, scope, days)
     return CompanySums(
+        plain={row["line"]: row["plain"] for row in rows if row["line"] in LINE},
         revenue=sum(row["plain"] for row in revenue),
         fees=sum(row["no_order"] for row in revenue),
         earned=earned,

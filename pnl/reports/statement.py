@@ -58,9 +58,12 @@ def statement(
     dimension_columns(by)
     bounds = bounds_of(scope.start, scope.end, policy.zone)
     days = earned_days(scope, as_of, policy)
-    plain = _plain_sums(store, scope, bounds, by)
-    sums = [*plain, *_spread_sums(store, scope, days, by)]
     company = company_sums(store, scope, bounds, days)
+    if by or scope.filters():
+        plain = _plain_sums(store, scope, bounds, by)
+    else:
+        plain = [_Sum(line, (), amount) for line, amount in company.plain.items()]
+    sums = [*plain, *_spread_sums(store, scope, days, by)]
     lines = _lines(sums, by)
     return Statement(
         scope=scope,

@@ -15,10 +15,12 @@ from processors.results import (
     BatchRecord,
     Cause,
     ContactRecord,
+    CurrencyAmount,
     Entry,
     LedgerRecord,
     OrderRecord,
 )
+from processors.statement import ORDER_LINES
 from sinks.rows import SOURCES, framed, insert_statement
 from sinks.store import Store
 from streams import topics
@@ -102,6 +104,30 @@ def chain(contact_id: str, ended_at: str, **other: Any) -> ContactRecord:
     return ContactRecord(contact_id=contact_id, **(fields | other))
 
 
+def told(record: ContactRecord, entries: Sequence[Entry]) -> ContactRecord:
+    """Return a chain's record with the money that the entries hold for it, as the laws demand."""
+    credited: dict[str, int] = {}
+    cost_minor = fee_minor = 0
+    for entry in entries:
+        if entry.contact_id != record.contact_id:
+            continue
+        if entry.line in ORDER_LINES and entry.order_id:
+            credited[entry.currency] = credited.get(entry.currency, 0) + entry.amount_minor
+        elif entry.line in ORDER_LINES and entry.currency == record.cost_currency:
+            fee_minor += entry.amount_minor
+        elif entry.line in ("C1", "C3", "C4") and entry.currency == record.cost_currency:
+            cost_minor += entry.amount_minor
+    return msgspec.structs.replace(
+        record,
+        cost_minor=cost_minor,
+        fee_minor=fee_minor,
+        credits=tuple(
+            CurrencyAmount(currency=currency, amount_minor=amount)
+            for currency, amount in sorted(credited.items())
+        ),
+    )
+
+
 def order(
     order_id: str, kind: str, net_effect_minor: int, occurred_at: str, **other: Any
 ) -> OrderRecord:
@@ -165,6 +191,13 @@ class Books:
                 for place, entry in enumerate(entries)
             )
         )
+
+    def lay(
+        self, chains: Sequence[ContactRecord], entries: Sequence[Entry], customer_id: str = "k"
+    ) -> None:
+        """Insert entries, and chains whose records say what the entries do."""
+        self.put(*(told(each, entries) for each in chains))
+        self.book(*entries, customer_id=customer_id)
 
     def as_of(self, text: str) -> None:
         """Insert a batch that says event time has come this far."""

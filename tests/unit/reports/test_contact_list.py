@@ -14,7 +14,7 @@ JUNE = Scope(currency="GBP", start=date(2024, 6, 1), end=date(2024, 7, 1))
 
 def fill(books: Books) -> None:
     """Lay seven chains, some of them alike in what they are sorted by."""
-    books.put(
+    chains = [
         chain("c1", "2024-06-02 10:00", queue="billing"),
         chain("c2", "2024-06-02 10:00", queue="sales", talk_ms=0),
         chain("c3", "2024-06-01 10:00", queue="billing"),
@@ -22,15 +22,16 @@ def fill(books: Books) -> None:
         chain("c5", "2024-06-03 10:00", queue="billing", talk_ms=999),
         chain("c6", "2024-06-02 10:00", queue="billing"),
         chain("c7", "2024-07-02 10:00", queue="billing"),
-    )
-    books.book(
+    ]
+    entries = [
         sold("A1b", 50, "2024-06-06", contact_id="c2"),
         sold("A1b", 50, "2024-06-06", contact_id="c3"),
         sold("A1b", 900, "2024-06-06", contact_id="c5"),
         sold("A5", -910, "2024-06-07", contact_id="c5"),
         cost("C1", -5, "2024-06-02", contact_id="c1"),
         cost("A2a", 3, "2024-06-02", contact_id="c1"),
-    )
+    ]
+    books.lay(chains, entries)
     books.as_of("2024-07-02 10:00")
 
 

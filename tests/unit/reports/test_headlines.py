@@ -12,9 +12,9 @@ JUNE = Scope(currency="GBP", start=date(2024, 6, 1), end=date(2024, 7, 1))
 
 def fill(books: Books) -> None:
     """Lay a June of sales, costs and contacts."""
-    books.put(*(chain(f"c{n}", f"2024-06-{n + 1:02d} 10:00") for n in range(9)))
-    books.put(chain("x1", "2024-06-05 11:00", identified=False, handled=False, abandoned=True))
-    books.book(
+    chains = [chain(f"c{n}", f"2024-06-{n + 1:02d} 10:00") for n in range(9)]
+    lost = chain("x1", "2024-06-05 11:00", identified=False, handled=False, abandoned=True)
+    entries = [
         sold("A1b", 700, "2024-06-03", contact_id="c1", queue="billing"),
         sold("A1b", 201, "2024-06-04 23:30", contact_id="c2", queue="sales"),
         sold("B", -350, "2024-06-03", contact_id="c1", queue="billing"),
@@ -23,7 +23,8 @@ def fill(books: Books) -> None:
         cost("C1", -450, "2024-06-02", contact_id="c1", queue="billing"),
         spread("A3", 900, "2024-05-20", "2024-05-20", "2024-06-19"),
         spread("C5", -900, "2024-06-01", "2024-06-01", "2024-07-01"),
-    )
+    ]
+    books.lay([*chains, lost], entries)
     books.as_of("2024-06-21 12:00")
 
 

@@ -29,21 +29,22 @@ EVIL = "=cmd|' /C calc'!A0"
 
 def fill(books: Books) -> None:
     """Lay a small June with a queue that would be a formula."""
-    books.put(
-        chain("c1", "2024-06-02 10:00", queue="billing"),
-        chain("c2", "2024-06-03 10:00", queue=EVIL),
-        order("o1", "sale", 1000, "2024-06-03"),
-        order("r1", "refund", -100, "2024-06-04"),
+    books.lay(
+        [
+            chain("c1", "2024-06-02 10:00", queue="billing"),
+            chain("c2", "2024-06-03 10:00", queue=EVIL),
+        ],
+        [
+            sold("A1b", 901, "2024-06-03", queue="billing"),
+            sold("A1b", 99, "2024-06-03", queue=EVIL, contact_id="c2"),
+            control("net", -1000, "2024-06-03"),
+            sold("A5", -100, "2024-06-04", queue="billing"),
+            control("net", 100, "2024-06-04"),
+            cost("C1", -250, "2024-06-02", queue="billing"),
+            cost("unbooked", -5, "2024-06-03", kind="payroll"),
+        ],
     )
-    books.book(
-        sold("A1b", 901, "2024-06-03", queue="billing"),
-        sold("A1b", 99, "2024-06-03", queue=EVIL, contact_id="c2"),
-        control("net", -1000, "2024-06-03"),
-        sold("A5", -100, "2024-06-04", queue="billing"),
-        control("net", 100, "2024-06-04"),
-        cost("C1", -250, "2024-06-02", queue="billing"),
-        cost("unbooked", -5, "2024-06-03", kind="payroll"),
-    )
+    books.put(order("o1", "sale", 1000, "2024-06-03"), order("r1", "refund", -100, "2024-06-04"))
     books.as_of("2024-06-12 08:00")
 
 

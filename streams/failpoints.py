@@ -28,16 +28,18 @@ class _Plan:
     def __init__(self, armed: str) -> None:
         self._reached: dict[str, int] = {}
         self._actions: dict[tuple[str, int], str] = {}
-        for part in armed.split(","):
-            name, separator, rest = part.partition(":")
-            nth, separator_too, action = rest.partition(":")
-            if not (name and separator and separator_too and nth.isdecimal()):
+        for part in armed.split(",") if armed else ():
+            name, _, rest = part.partition(":")
+            nth, _, action = rest.partition(":")
+            if not (name and nth.isdecimal()):
                 raise ValueError(f"{VARIABLE}: {part!r} is not name:nth:action")
             if action not in ACTIONS:
                 raise ValueError(f"{VARIABLE}: {action!r} is none of {', '.join(sorted(ACTIONS))}")
             self._actions[name, int(nth)] = action
 
     def reach(self, name: str) -> None:
+        if not self._actions:
+            return
         nth = self._reached.get(name, 0) + 1
         self._reached[name] = nth
         action = self._actions.get((name, nth))
@@ -53,11 +55,10 @@ class _Plan:
 
 @lru_cache(maxsize=1)
 def _plan(armed: str) -> _Plan:
+    """Return the plan of a value; it counts anew once another value was seen."""
     return _Plan(armed)
 
 
 def failpoint(name: str) -> None:
     """Do nothing, unless a test armed this step; see the head of this module."""
-    armed = os.environ.get(VARIABLE)
-    if armed:
-        _plan(armed).reach(name)
+    _plan(os.environ.get(VARIABLE, "")).reach(name)

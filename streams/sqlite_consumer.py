@@ -83,10 +83,14 @@ class SqliteConsumer:
     """The one owner of a group; used by one thread at a time."""
 
     def __init__(
-        self, host: Host, group: str, topics: Sequence[str], released: Callable[[], None]
+        self,
+        host: Host,
+        group: str,
+        topics: Sequence[str],
+        released: Callable[["SqliteConsumer"], None],
     ) -> None:
         self._host = host
-        self._group_name = group
+        self.group = group
         self._released = released
         self._open = True
         self._file = host.file
@@ -96,10 +100,14 @@ class SqliteConsumer:
             for partition, stream in enumerate(host.streams(topic))
         }
         self._connection = self._file.connect()
-        with self._file.writing(self._connection):
-            self._group, self._owner_epoch, standing = own_group(
-                self._connection, group, streams.values()
-            )
+        try:
+            with self._file.writing(self._connection):
+                self._group, self._owner_epoch, standing = own_group(
+                    self._connection, group, streams.values()
+                )
+        except BaseException:
+            self._connection.close()
+            raise
         self._streams = streams
         self._committed = {place: standing[stream] for place, stream in streams.items()}
         self._cursors = [
@@ -157,7 +165,7 @@ class SqliteConsumer:
         if self._open:
             self._file.disconnect(self._connection)
             self._open = False
-            self._released()
+            self._released(self)
 
     def _version(self) -> int:
         """Return a number that changes when another connection commits."""
@@ -171,7 +179,7 @@ class SqliteConsumer:
         for cursor in waiting:
             if cursor.offset < limits[cursor.stream][0]:
                 raise LogDamaged(
-                    f"{cursor.topic}/{cursor.partition}: group {self._group_name} stands at "
+                    f"{cursor.topic}/{cursor.partition}: group {self.group} stands at "
                     f"{cursor.offset}, the oldest record kept is {limits[cursor.stream][0]}"
                 )
         if not waiting:
@@ -216,7 +224,7 @@ class SqliteConsumer:
         offsets: dict[int, int],
     ) -> None:
         known = {stream: self._committed[place] for place, stream in self._streams.items()}
-        assert_owner(self._connection, self._group_name, self._group, self._owner_epoch, known)
+        assert_owner(self._connection, self.group, self._group, self._owner_epoch, known)
         limits = bounds(self._connection, list(offsets))
         for stream, offset in offsets.items():
             start, end = limits[stream]
@@ -232,7 +240,7 @@ class SqliteConsumer:
 
     def _check_open(self) -> None:
         if not self._open:
-            raise ValueError(f"the consumer of group {self._group_name} is closed")
+            raise ValueError(f"the consumer of group {self.group} is closed")
         self._file.lock.assert_same_process()
 
 

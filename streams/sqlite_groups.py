@@ -5,17 +5,13 @@ knows the positions it starts from. An owner that was replaced finds another epo
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Final, TypeAlias
+from collections.abc import Iterable, Mapping
+from typing import TypeAlias
 
 from streams.failpoints import failpoint
 from streams.log import Fenced
 
 Change: TypeAlias = tuple[bytes, bytes | None]
-
-ROWS_A_STATEMENT: Final = (128, 16, 1)
-"""State rows are set many to a statement: each step gives the interpreter lock away, and with a
-busy thread beside us it takes up to 5 ms to get it back. Few sizes, so each stays prepared."""
 
 
 def own_group(
@@ -85,26 +81,15 @@ def put_state(
 ) -> None:
     """Set and remove keys, in key order for the sake of the pages. Inside a transaction."""
     changes.sort(key=lambda change: change[0])
-    for rows in _portions([change for change in changes if change[1] is not None]):
-        values = ", ".join(["(?1, ?2, ?, ?)"] * len(rows))
-        connection.execute(
-            f"INSERT INTO state VALUES {values} ON CONFLICT DO UPDATE SET value = excluded.value",
-            [group, partition, *(item for row in rows for item in row)],
-        )
-    for rows in _portions([change for change in changes if change[1] is None]):
-        marks = ", ".join("?" * len(rows))
-        connection.execute(
-            f"DELETE FROM state WHERE consumer_group = ?1 AND partition = ?2 AND key IN ({marks})",
-            [group, partition, *(key for key, _ in rows)],
-        )
-
-
-def _portions(rows: list[Change]) -> Iterator[list[Change]]:
-    first = 0
-    for size in ROWS_A_STATEMENT:
-        while first + size <= len(rows):
-            yield rows[first : first + size]
-            first += size
+    connection.executemany(
+        """INSERT INTO state VALUES (?, ?, ?, ?)
+        ON CONFLICT DO UPDATE SET value = excluded.value""",
+        [(group, partition, key, value) for key, value in changes if value is not None],
+    )
+    connection.executemany(
+        "DELETE FROM state WHERE consumer_group = ? AND partition = ? AND key = ?",
+        [(group, partition, key) for key, value in changes if value is None],
+    )
 
 
 def load_state(

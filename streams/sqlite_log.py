@@ -13,9 +13,8 @@ import re
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -75,22 +74,21 @@ class SqliteLog:
         self.clock = clock
         self._wait = wait
         self._streams: dict[str, list[int]] = {}
-        self._owners: dict[str, tuple[int, object]] = {}
+        self._owners: dict[str, tuple[int, SqliteConsumer]] = {}
         self._consumers: list[SqliteConsumer] = []
         self._guard = threading.RLock()
         self._reading = threading.Lock()
         self._commits = threading.Condition()
-        self._users = open_lock_file(path.with_name(path.name + ".open"))
         self._open = True
-        self._writer = self.file.connect()
-        try:
+        with ExitStack() as undo:
+            undo.callback(self.file.lock.close)
+            self._users = open_lock_file(path.with_name(path.name + ".open"))
+            undo.callback(os.close, self._users)
+            self._writer = self.file.connect()
+            undo.callback(self._writer.close)
             self._enter(partitions)
             self._reader = self.file.connect()
-        except BaseException:
-            self._writer.close()
-            os.close(self._users)
-            self.file.lock.close()
-            raise
+            undo.pop_all()
 
     def _enter(self, partitions: int) -> None:
         """Join those who have the file open; whoever is first looks at how it was left."""
@@ -169,15 +167,14 @@ class SqliteLog:
         if not GROUP_NAME.fullmatch(group):
             raise ValueError(f"group {group!r}: letters, digits, '.', '_', '-', at most 100")
         with self._guard:
-            token = object()
             descriptor = self._group_lock(group)
             try:
-                consumer = SqliteConsumer(self, group, topics, partial(self._release, group, token))
+                consumer = SqliteConsumer(self, group, topics, self._release)
             except BaseException:
                 if group not in self._owners:
                     os.close(descriptor)
                 raise
-            self._owners[group] = (descriptor, token)
+            self._owners[group] = (descriptor, consumer)
             self._consumers.append(consumer)
             return consumer
 
@@ -191,11 +188,12 @@ class SqliteLog:
             raise Busy(f"group {group}: another process owns it ({path}); stop that one first")
         return descriptor
 
-    def _release(self, group: str, token: object) -> None:
+    def _release(self, consumer: SqliteConsumer) -> None:
         with self._guard:
-            descriptor, owner = self._owners[group]
-            if owner is token:
-                del self._owners[group]
+            self._consumers.remove(consumer)
+            descriptor, owner = self._owners[consumer.group]
+            if owner is consumer:
+                del self._owners[consumer.group]
                 os.close(descriptor)
 
     def read(self, topic: str, partition: int, start: int, records_max: int) -> list[Record]:
@@ -261,13 +259,14 @@ class SqliteLog:
         """Release everything; committed records stay."""
         if not self._open:
             return
-        for consumer in self._consumers:
+        for consumer in list(self._consumers):
             consumer.close()
         with self.file.translated(), self.file.lock.held():
             if try_lock(self._users):
                 with self.file.transaction(self._writer):
                     mark(self._writer, "clean")
             failpoint("S12")
+            self.file.checkpoint(self._writer)
             self._reader.close()
             self._writer.close()
         self._open = False

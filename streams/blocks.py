@@ -20,9 +20,10 @@ import msgspec
 from streams.facts import Millis
 from streams.log import Headers, LogDamaged, Outgoing, Record
 
-RECORDS_MAX: Final = 10_000
-BYTES_MAX: Final = 4 * 2**20
-"""A block above this size is split, unless it is a single record."""
+RECORDS_MAX: Final = 4_096
+BYTES_MAX: Final = 2**20
+"""A block above either is split, unless it is a single record: a reader keeps one block per
+partition decoded, so this bounds its memory; larger ones read no faster."""
 RECORD_BYTES_MAX: Final = 64 * 2**20
 
 _record = partial(tuple.__new__, Record)

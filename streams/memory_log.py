@@ -175,6 +175,7 @@ class MemoryLog:
     def __init__(self, place: MemoryPlace) -> None:
         self._place = place
         self._consumers: list[MemoryConsumer] = []
+        self._closed = False
 
     @property
     def epoch(self) -> int:
@@ -188,6 +189,8 @@ class MemoryLog:
 
     def append(self, topic: str, records: Sequence[Outgoing]) -> list[OffsetRange]:
         """Append and return; ranges in order of partition, one each."""
+        if self._closed:
+            raise ValueError("the log is closed")
         now = self._place.clock.now_ms()
         with self._place.changed:
             ranges = [
@@ -229,5 +232,6 @@ class MemoryLog:
 
     def close(self) -> None:
         """Release everything; committed records stay in the place."""
+        self._closed = True
         for consumer in self._consumers:
             consumer.close()

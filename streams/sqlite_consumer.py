@@ -241,7 +241,7 @@ class SqliteConsumer:
     def _check_open(self) -> None:
         if not self._open:
             raise ValueError(f"the consumer of group {self.group} is closed")
-        self._file.lock.assert_same_process()
+        self._file.lock.assert_usable()
 
 
 def _bytes_about(blocks: list[tuple[int, list[Packed]]], opened: Gathered) -> int:

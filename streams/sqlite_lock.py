@@ -56,11 +56,12 @@ class WriteLock:
         self._descriptor = open_lock_file(path)
         self._threads = threading.Lock()
         self._process = os.getpid()
+        self._closed = False
 
     @contextmanager
     def held(self) -> Iterator[None]:
         """Hold the lock; Busy if others held it for longer than we wait."""
-        self.assert_same_process()
+        self.assert_usable()
         deadline = Deadline(self._wait)
         if not self._threads.acquire(timeout=deadline.seconds_left()):
             raise self._busy()
@@ -74,8 +75,10 @@ class WriteLock:
         finally:
             self._threads.release()
 
-    def assert_same_process(self) -> None:
-        """Stop a forked child from using what its parent opened."""
+    def assert_usable(self) -> None:
+        """Raise if the log was closed, or was opened by the process that forked us."""
+        if self._closed:
+            raise ValueError(f"{self._path}: the log is closed")
         if os.getpid() != self._process:
             raise RuntimeError(
                 f"{self._path}: opened before a fork; open the log anew in each process"
@@ -83,6 +86,7 @@ class WriteLock:
 
     def close(self) -> None:
         """Close the lock file."""
+        self._closed = True
         os.close(self._descriptor)
 
     def _busy(self) -> Busy:

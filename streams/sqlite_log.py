@@ -267,7 +267,8 @@ class SqliteLog:
                     mark(self._writer, "clean")
             failpoint("S12")
             self.file.checkpoint(self._writer)
-            self._reader.close()
+            with self._reading:
+                self._reader.close()
             self._writer.close()
         self._open = False
         os.close(self._users)
@@ -302,6 +303,6 @@ class SqliteLog:
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
         """Lend the reading connection to one thread."""
-        self.file.lock.assert_same_process()
+        self.file.lock.assert_usable()
         with self.file.translated(), self._reading:
             yield self._reader

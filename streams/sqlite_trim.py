@@ -24,7 +24,7 @@ from streams.sqlite_file import LogFile
 from streams.topics import Topic
 
 DAY_MS: Final = 86_400_000
-BLOCKS_A_TRANSACTION: Final = 16
+BLOCKS_A_TRANSACTION: Final = 64
 """How many blocks one transaction deletes: at most 64 MiB go to the free list."""
 TRANSACTIONS_A_CALL: Final = 8
 SWEEP_KEYS_MAX: Final = 200_000

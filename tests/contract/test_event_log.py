@@ -589,3 +589,15 @@ def test_what_was_committed_is_there_when_the_log_is_opened_again(place: Place) 
     assert again.committed(GROUP)[TopicPartition(INPUT, 0)] == 4
     assert again.consumer(GROUP, [INPUT]).state.load(1, b"c/1") == [(b"c/1", b"one")]
     assert again.append(INPUT, values(1)) == [OffsetRange(INPUT, 0, 10, 11)]
+
+
+def test_a_closed_log_takes_nothing(place: Place) -> None:
+    """Appending to it is a mistake of ours and is named as one; so is using its consumers."""
+    log = place()
+    consumer = log.consumer(GROUP, [INPUT])
+    log.close()
+    with pytest.raises(ValueError, match="closed"):
+        log.append(INPUT, values(1))
+    with pytest.raises(ValueError, match="closed"):
+        consumer.poll(1, NO_WAIT)
+    assert set(place().end_offsets(INPUT).values()) == {0}

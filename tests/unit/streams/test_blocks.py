@@ -55,7 +55,7 @@ def test_many_records_are_split_by_count() -> None:
 
 
 def test_large_records_are_split_by_size() -> None:
-    """A block above 4 MiB is halved until it fits or is a single record."""
+    """A block above 1 MiB is halved until it fits or is a single record."""
     sent = [Outgoing(None, bytes([n]) * (BYTES_MAX // 3)) for n in range(8)]
     packed = pack(sent)
     assert all(len(block.body) <= BYTES_MAX for block in packed)

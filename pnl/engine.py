@@ -14,7 +14,8 @@ from typing import Final, Literal
 
 import msgspec
 
-from processors.customer import Customer, ItemKey
+from processors.customer import Customer
+from processors.items import ItemKey
 from processors.journeys import Applied, Journeys
 from processors.laws import Breach, breaches
 from processors.policy import Policy

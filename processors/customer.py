@@ -9,60 +9,24 @@ The chains of legs are indexed here (`relink`), because a leg that arrives can j
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Iterator
-from typing import Final, Literal, TypeAlias
+from typing import Final
 
-import msgspec
-
+from processors.items import (
+    CostItem,
+    Item,
+    ItemKey,
+    Kind,
+    LegItem,
+    OrderItem,
+    ResolutionItem,
+)
 from processors.results import Entry
 from processors.settlement import Settlement
 from processors.touchpoints import Chain, chain_of, chain_of_leg, leg_order
 from streams.facts import Contact, Cost, Fact, Millis, Order, Resolution, event_time_of
 
-STATE_VERSION: Final = 1
 _LAST: Final = "\U0010ffff"
 """Sorts after every identity."""
-Kind: TypeAlias = Literal["c", "o", "r", "x"]
-ItemKey: TypeAlias = tuple[Kind, str]
-
-
-class LegItem(msgspec.Struct, array_like=True, gc=False):
-    """A leg; if it names a chain: what the chain booked, and how many records it has had."""
-
-    fact: Contact
-    booked: tuple[Entry, ...] = ()
-    version: int = 0
-
-
-class OrderItem(msgspec.Struct, array_like=True, gc=False):
-    """A sale or refund, what it booked, how often its vector and its record were published.
-
-    `late`: it came too late to be attributed. `kept`: chains that may have earned it and whose
-    legs are forgotten. `gone`: what a refund took from orders that are forgotten.
-    """
-
-    fact: Order
-    booked: tuple[Entry, ...] = ()
-    revision: int = 0
-    version: int = 0
-    late: bool = False
-    kept: tuple[Chain, ...] = ()
-    gone: tuple[tuple[str, int], ...] = ()
-
-
-class ResolutionItem(msgspec.Struct, array_like=True, gc=False):
-    """A resolution."""
-
-    fact: Resolution
-
-
-class CostItem(msgspec.Struct, array_like=True, gc=False):
-    """A cost and what it booked."""
-
-    fact: Cost
-    booked: tuple[Entry, ...] = ()
-
-
-Item: TypeAlias = LegItem | OrderItem | ResolutionItem | CostItem
 
 
 class Customer:

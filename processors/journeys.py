@@ -12,8 +12,9 @@ is not kept (RUL-KEEP): sent again, it counts again.
 from dataclasses import dataclass
 
 from processors.contact_lines import chain_entries
-from processors.customer import CostItem, Customer, LegItem, OrderItem, ResolutionItem
+from processors.customer import Customer
 from processors.forget import forget
+from processors.items import CostItem, LegItem, OrderItem, ResolutionItem
 from processors.policy import Policy
 from processors.rebook import Rebooking
 from processors.records import contact_record

@@ -9,9 +9,10 @@ tests/properties find it.
 from processors.contact_lines import chain_entries, event_tariffs
 from processors.corrections import corrections
 from processors.cost_lines import cost_entries
-from processors.customer import Customer, OrderItem
+from processors.customer import Customer
 from processors.days import local_days
 from processors.forget import may_earn, orders_near
+from processors.items import OrderItem
 from processors.order_book import OrderBook
 from processors.order_lines import Journey, book_adjustment, book_orphan, book_sale
 from processors.policy import Policy

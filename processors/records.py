@@ -7,7 +7,8 @@ version or revision counts this thing's records, so the highest is the latest.
 from collections.abc import Collection
 from typing import Final
 
-from processors.customer import Customer, LegItem, OrderItem
+from processors.customer import Customer
+from processors.items import LegItem, OrderItem
 from processors.order_book import OrderBook
 from processors.order_lines import Journey
 from processors.policy import Policy

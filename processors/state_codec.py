@@ -12,10 +12,10 @@ from typing import Final
 
 import msgspec
 
-from processors.customer import (
+from processors.customer import Customer
+from processors.items import (
     STATE_VERSION,
     CostItem,
-    Customer,
     Item,
     ItemKey,
     LegItem,

@@ -24,6 +24,7 @@ from processors.results import ADJUSTMENT, NET, ORPHAN, UNATTRIBUTED, UNBOOKED
 from processors.statement import LINE
 from streams.facts import Millis
 
+FEE_LINES: Final = ["A2a", "A2b", "A2c"]
 _SALES: Final = ("sale",)
 _ADJUSTMENTS: Final = ("adjustment",)
 
@@ -67,14 +68,12 @@ class CompanySums:
 def company_sums(store: Queryable, scope: Scope, bounds: Bounds, days: Days | None) -> CompanySums:
     """Return the sums that memo and bridge are made of; `days` are those that may be earned."""
     where = in_ledger_during(in_currency(Where(), scope.currency), bounds)
-    sql = (
-        "SELECT line, if(line = {unbooked:String}, kind, '') AS cost_kind,"
-        " sumIf(toInt128(amount_minor), term_start IS NULL) AS plain,"
-        " sumIf(toInt128(amount_minor), term_start IS NOT NULL) AS spread,"
-        " sumIf(toInt128(amount_minor), order_id = '') AS no_order"
-        f" FROM v_ledger WHERE {where} GROUP BY line, cost_kind ORDER BY line, cost_kind"
+    rows = store.query(
+        "SELECT line, sumIf(toInt128(amount_minor), term_start IS NULL) AS plain,"
+        " sumIf(toInt128(amount_minor), term_start IS NOT NULL) AS spread"
+        f" FROM v_ledger WHERE {where} GROUP BY line",
+        where.parameters,
     )
-    rows = store.query(sql, {**where.parameters, "unbooked": UNBOOKED})
     revenue = [row for row in rows if row["line"] in LINE and LINE[row["line"]].total == "A"]
     control = {
         name: sum(row["plain"] for row in rows if row["line"] == name)
@@ -84,7 +83,7 @@ def company_sums(store: Queryable, scope: Scope, bounds: Bounds, days: Days | No
     return CompanySums(
         plain={row["line"]: row["plain"] for row in rows if row["line"] in LINE},
         revenue=sum(row["plain"] for row in revenue),
-        fees=sum(row["no_order"] for row in revenue),
+        fees=_fees(store, where),
         earned=earned,
         put_off=sum(row["spread"] for row in revenue),
         deferred=deferred,
@@ -92,12 +91,29 @@ def company_sums(store: Queryable, scope: Scope, bounds: Bounds, days: Days | No
         orphans=control[ORPHAN],
         adjustments=control[ADJUSTMENT],
         net=-control[NET],
-        unbooked=tuple(
-            Unbooked(kind=row["cost_kind"], amount_minor=row["plain"])
-            for row in rows
-            if row["line"] == UNBOOKED and row["plain"]
-        ),
+        unbooked=unbooked_costs(store, where),
     )
+
+
+def _fees(store: Queryable, where: Where) -> int:
+    """Return what contacts were charged: what stands on the fee lines without an order."""
+    where = where.also("line IN {fee_lines:Array(String)} AND order_id = ''", fee_lines=FEE_LINES)
+    (row,) = store.query(
+        f"SELECT sum(toInt128(amount_minor)) AS total FROM v_ledger WHERE {where}",
+        where.parameters,
+    )
+    return int(row["total"])
+
+
+def unbooked_costs(store: Queryable, where: Where) -> tuple[Unbooked, ...]:
+    """Return the costs that no line takes yet, by kind, zeros left out."""
+    where = where.also("line = {unbooked:String}", unbooked=UNBOOKED)
+    rows = store.query(
+        "SELECT kind, sum(toInt128(amount_minor)) AS total"
+        f" FROM v_ledger WHERE {where} GROUP BY kind HAVING total != 0 ORDER BY kind",
+        where.parameters,
+    )
+    return tuple(Unbooked(kind=row["kind"], amount_minor=row["total"]) for row in rows)
 
 
 def _deferral(store: Queryable, scope: Scope, days: Days | None) -> tuple[int, int]:

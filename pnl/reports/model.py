@@ -129,6 +129,12 @@ class Bridge:
     adjustments_minor: int
     net_minor: int
 
+    @property
+    def adds_up(self) -> bool:
+        """Whether the way from A arrives at M2."""
+        arrived = self.a_minor - self.fees_minor + self.deferred_minor
+        return arrived + self.unattributed_minor + self.adjustments_minor == self.net_minor
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unbooked:
@@ -152,6 +158,11 @@ class Statement:
     reconciliation: Reconciliation
     bridge: Bridge
     unbooked: tuple[Unbooked, ...]
+
+    @property
+    def reconciles(self) -> bool:
+        """Whether bridge, M2 and the order facts agree, as they must while nothing moves."""
+        return self.bridge.adds_up and self.bridge.net_minor == self.reconciliation.net_minor
 
     def line(self, name: str) -> StatementLine:
         """Return one line by its name. KeyError if the statement has no such line."""

@@ -5,10 +5,10 @@ are the batches' own, so they add up to what was read.
 """
 
 from pnl.reports.evidence import DataQuality, ReasonCount, TopicCounts
-from pnl.reports.model import Scope, Unbooked
+from pnl.reports.memo import unbooked_costs
+from pnl.reports.model import Scope
 from pnl.reports.sql import Queryable, Where, bounds_of, during, in_currency, in_ledger_during
 from processors.policy import Policy
-from processors.results import UNBOOKED
 
 
 def quality(store: Queryable, policy: Policy, scope: Scope) -> DataQuality:
@@ -43,7 +43,7 @@ def quality(store: Queryable, policy: Policy, scope: Scope) -> DataQuality:
         notes=_notes(store, entries),
         topics=_topics(store),
         dead_letters=_dead_letters(store),
-        unbooked=_unbooked(store, entries),
+        unbooked=unbooked_costs(store, entries),
     )
 
 
@@ -60,16 +60,6 @@ def _notes(store: Queryable, where: Where) -> tuple[ReasonCount, ...]:
         where.parameters,
     )
     return tuple(ReasonCount(reason=row["note"], count=row["n"]) for row in rows)
-
-
-def _unbooked(store: Queryable, where: Where) -> tuple[Unbooked, ...]:
-    rows = store.query(
-        "SELECT kind, sum(toInt128(amount_minor)) AS total"
-        f" FROM v_ledger WHERE {where} AND line = {{unbooked:String}}"
-        " GROUP BY kind HAVING total != 0 ORDER BY kind",
-        {**where.parameters, "unbooked": UNBOOKED},
-    )
-    return tuple(Unbooked(kind=row["kind"], amount_minor=row["total"]) for row in rows)
 
 
 def _topics(store: Queryable) -> tuple[TopicCounts, ...]:

@@ -363,7 +363,10 @@ class Customer:
             if entry.contact_id and entry.line != "B":
                 by_currency = self.credits.setdefault(entry.contact_id, {})
                 total = by_currency.get(entry.currency, 0) + sign * entry.amount_minor
-                by_currency[entry.currency] = total
+                if total:
+                    by_currency[entry.currency] = total
+                else:
+                    by_currency.pop(entry.currency, None)
                 concerned.add(entry.contact_id)
         return concerned
 

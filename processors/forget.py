@@ -21,8 +21,8 @@ def forget(customer: Customer, policy: Policy) -> None:
         return
     single = customer.watermark - policy.horizon_ms
     double = single - policy.horizon_ms
-    while customer.ends and customer.ends[0][0] < single:
-        _forget_chain(customer, customer.ends[0][1], policy)
+    if customer.ends and customer.ends[0][0] < single:
+        _forget_chains(customer, single, policy)
     if customer.oldest_single is not None and customer.oldest_single < single:
         _forget_singles(customer, single)
     if customer.oldest_double is not None and customer.oldest_double < double:
@@ -49,8 +49,31 @@ def orders_near(customer: Customer, chain: Chain, lookback_ms: int) -> set[str]:
     return near
 
 
+def _forget_chains(customer: Customer, limit: Millis, policy: Policy) -> None:
+    old = []
+    for at, name in customer.ends:
+        if at >= limit:
+            break
+        if not _held_by_case(customer, customer.chains[name], limit):
+            old.append(name)
+    for name in old:
+        _forget_chain(customer, name, policy)
+
+
+def _held_by_case(customer: Customer, chain: Chain, limit: Millis) -> bool:
+    """Say whether a younger chain of its case needs this one: a fee is charged once a case."""
+    if chain.case_id is None:
+        return False
+    mates = [customer.chains[name] for name in customer.case_chains[chain.case_id]]
+    return any(mate.has_fee for mate in mates) and any(mate.ended_at >= limit for mate in mates)
+
+
 def _forget_chain(customer: Customer, name: str, policy: Policy) -> None:
     chain = customer.chains[name]
+    for ref in chain.refs:
+        for event_id in customer.cost_refs.get(ref, ()):
+            customer.costs[event_id].kept = chain
+            customer.change("x", event_id)
     for order_id in orders_near(customer, chain, policy.lookback_ms_max):
         item = customer.orders[order_id]
         if not item.late and may_earn(chain, item.fact, policy.lookback_ms_max):

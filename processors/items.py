@@ -50,10 +50,11 @@ class ResolutionItem(msgspec.Struct, array_like=True, gc=False):
 
 
 class CostItem(msgspec.Struct, array_like=True, gc=False):
-    """A cost and what it booked."""
+    """A cost and what it booked; `kept` is the chain it names, once its legs are forgotten."""
 
     fact: Cost
     booked: tuple[Entry, ...] = ()
+    kept: Chain | None = None
 
 
 Item: TypeAlias = LegItem | OrderItem | ResolutionItem | CostItem

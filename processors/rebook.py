@@ -194,7 +194,7 @@ class Rebooking:
         due: tuple[Entry, ...] = ()
         if not cost.withdrawn:
             named = [] if cost.contact_id is None else customer.chains_named(cost.contact_id)
-            chain = min(named, key=lambda c: c.contact_id, default=None)
+            chain = min(named, key=lambda c: c.contact_id, default=item.kept)
             due = cost_entries(cost, chain, self.policy)
         emitted = corrections(item.booked, due)
         if emitted:

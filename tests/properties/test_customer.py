@@ -38,7 +38,7 @@ def put_away(customer: Customer, state: dict[bytes, bytes]) -> Customer:
     return decode_customer(customer.key, rows)
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(histories(), policies())
 def test_what_is_booked_is_what_is_due(history: list[tuple[str, Fact]], policy: Policy) -> None:
     """After every fact no law is broken, and working everything out again books nothing."""
@@ -49,7 +49,7 @@ def test_what_is_booked_is_what_is_due(history: list[tuple[str, Fact]], policy: 
         assert standing_breaches(customer, policy) == []
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(histories(), policies(), st.integers(10, 30))
 def test_forgetting_changes_nothing(
     history: list[tuple[str, Fact]], policy: Policy, horizon_days: int
@@ -63,25 +63,25 @@ def test_forgetting_changes_nothing(
         assert standing_breaches(customer, policy) == []
 
 
-@settings(max_examples=300)
-@given(histories(), policies(), st.sampled_from([400, 12, 8]), st.data())
+@settings(max_examples=150)
+@given(histories(), policies(), st.sampled_from([400, 12, 8]), st.integers(0, 2**20))
 def test_a_customer_read_back_is_the_one_put_away(
-    history: list[tuple[str, Fact]], policy: Policy, horizon_days: int, data: st.DataObject
+    history: list[tuple[str, Fact]], policy: Policy, horizon_days: int, puts: int
 ) -> None:
     """Whenever customers leave memory between two facts, every later fact gives the same."""
     policy = replace(policy, horizon_ms=horizon_days * DAY_MS)
     journeys = Journeys(policy)
     hot, cold = dict[str, Customer](), dict[str, Customer]()
     state: dict[bytes, bytes] = {}
-    for key, fact in history:
+    for place, (key, fact) in enumerate(history):
         stayed = hot.setdefault(key, Customer(key))
         returned = cold.setdefault(key, Customer(key))
-        if data.draw(st.booleans(), label="put away"):
+        if puts >> place & 1:
             returned = cold[key] = put_away(returned, state)
         assert journeys.apply(returned, fact) == journeys.apply(stayed, fact)
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(histories(), policies())
 def test_the_short_way_is_the_general_way(history: list[tuple[str, Fact]], policy: Policy) -> None:
     """A plain contact gives the same by the short way, and so does every fact after it."""

@@ -133,7 +133,7 @@ class _Sweep:
                 if at >= end:
                     self._set("swept = ?, sweep_at = 0, sweep_end = 0", end)
                     return removed
-                run = self._run(at, swept if at < swept else end)
+                run = self._run(at, end)
                 removed += self._rewrite(run, newest)
                 at = run[-1].end
                 self._set("sweep_at = ?", at)

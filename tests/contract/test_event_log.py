@@ -330,6 +330,17 @@ def test_rewinding_goes_back_to_what_is_committed(log: EventLog) -> None:
     assert [r.offset for r in drain(consumer, 70)] == list(range(30, 100))
 
 
+@pytest.mark.parametrize("polled", [5, 10, 15, 30])
+def test_rewinding_goes_back_over_several_appends(log: EventLog, polled: int) -> None:
+    """From wherever the polls had come, in the middle of an append or at its end."""
+    for first in (0, 10, 20):
+        log.append(INPUT, values(10, first=first))
+    consumer = log.consumer(GROUP, [INPUT])
+    assert len(consumer.poll(polled, NO_WAIT)) == polled
+    consumer.rewind()
+    assert [r.offset for r in drain(consumer, 30, records_max=7)] == list(range(30))
+
+
 def test_groups_do_not_feel_each_other(log: EventLog) -> None:
     """Each reads all records at its own pace and keeps its own state."""
     log.append(INPUT, values(10))

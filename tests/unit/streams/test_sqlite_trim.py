@@ -231,8 +231,9 @@ def test_any_mixture_of_appends_and_calls_keeps_the_newest(
     monkeypatch.setattr(sqlite_trim, "TRANSACTIONS_A_CALL", 3)
     monkeypatch.setattr(sqlite_trim, "SWEEP_KEYS_MAX", 60)
     chosen = random.Random(seed)
-    newest: dict[bytes, int] = {}
-    end = 0
+    append(log, b"0")
+    newest = {b"0": 0}
+    end = 1
     for _ in range(200):
         if chosen.random() < 0.6:
             keys = [b"%d" % chosen.randrange(50) for _ in range(chosen.randrange(1, 20))]
@@ -247,6 +248,10 @@ def test_any_mixture_of_appends_and_calls_keeps_the_newest(
                 offset: key for key, offset in newest.items()
             }
             assert all(r.value == b"%d" % r.offset for r in there.values())
+            swept, sweep_end = log._writer.execute("SELECT swept, sweep_end FROM stream").fetchone()
+            if sweep_end == 0:
+                older = [r.key for offset, r in there.items() if offset < swept]
+                assert len(older) == len(set(older)), "below `swept` every key is there once"
     for _ in range(100):
         log.trim(COMPACTED, 0)
     log.check()

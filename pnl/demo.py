@@ -7,7 +7,7 @@ checksums over what was appended says whether it is the same demo that goes on.
 
 import threading
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final, NamedTuple
@@ -74,10 +74,18 @@ class Pace:
 class Feeder:
     """Appends the demo's events at a pace; owns the group that remembers how far it came."""
 
-    def __init__(self, log: EventLog, seed: int, pace: Pace, clock: Clock) -> None:
+    def __init__(
+        self,
+        log: EventLog,
+        seed: int,
+        pace: Pace,
+        clock: Clock,
+        source: Callable[[int, Millis], Iterator[Event]] = events,
+    ) -> None:
         self._log = log
         self._pace = pace
         self._clock = clock
+        self._source = source
         self._consumer = log.consumer(GROUP, ())
         found = self._consumer.state.load(0, _PROGRESS)
         self.progress = msgspec.json.decode(found[0][1], type=Progress) if found else Progress(seed)
@@ -90,7 +98,7 @@ class Feeder:
 
     def run(self, stopping: threading.Event) -> None:
         """Append until all is appended or `stopping` is set."""
-        remaining = events(self.progress.seed, self._clock.now_ms())
+        remaining = self._source(self.progress.seed, self._clock.now_ms())
         self._skip(remaining)
         started_ms, begun_at = self._clock.now_ms(), self.progress.last_at
         batch: list[Event] = []

@@ -27,7 +27,7 @@ from streams.topics import INPUT_NAMES, OUTPUT_NAMES, TOPICS
 
 STEP_WAIT: Final = timedelta(milliseconds=200)
 """How long an idle step waits: stopping takes at most this much longer."""
-JOIN_MAX: Final = timedelta(seconds=2.5)
+JOIN_MAX: Final = timedelta(seconds=1.5)
 UPKEEP_SECONDS: Final = 5.0
 BUSY_PAUSE_SECONDS: Final = 0.1
 REST_WAIT: Final = timedelta(minutes=1)

@@ -1,5 +1,6 @@
 """The commands and their options. What they do stands beside; it is loaded when they run."""
 
+import os
 import sys
 from collections.abc import Sequence
 from enum import StrEnum
@@ -266,7 +267,12 @@ def doctor(data: Data = DATA_DEFAULT, shown: ShownPlain = Plain.TABLE) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and end the process with its exit code."""
     end_on_signals()
-    sys.exit(outcome(list(sys.argv[1:] if arguments is None else arguments)))
+    code = outcome(list(sys.argv[1:] if arguments is None else arguments))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # All that is ours is closed by now. What is left is Python taking libraries apart, which
+    # takes over a second on a busy machine; a thread that did not end in time would never end.
+    os._exit(code)
 
 
 def outcome(arguments: list[str]) -> int:

@@ -25,7 +25,7 @@ from pnl.settings_load import Loaded, load, settings_file
 from streams.clock import SystemClock
 
 LOOK_SECONDS: Final = 0.05
-STOP_SECONDS_MAX: Final = 1.5
+STOP_SECONDS_MAX: Final = 1.0
 
 
 def run_server(data: Path, port: int | None) -> None:

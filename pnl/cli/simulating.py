@@ -11,6 +11,7 @@ from pnl.simulator.simulation import Simulation, generate, overlay, write
 from streams.clock import SystemClock
 from streams.codec import decode
 from streams.facts import Order
+from streams.invalid import Invalid
 from streams.topics import INPUT_NAMES, ORDERS
 
 
@@ -59,9 +60,9 @@ def _orders(file: Path, map_file: Path | None) -> Iterator[Order]:
     """Yield the orders of a file; here a row that is no order stops the command."""
     now = SystemClock().now_ms()
     for row in read(ORDERS, file, rules=load_map(map_file) if map_file else None):
-        if row.reason:
-            raise UserError(f"{row.reason.rstrip(chr(46))}.")
         order = decode(ORDERS, row.key, row.value, now)
-        if not isinstance(order, Order):
-            raise UserError(f"{file}: line {row.line}: {order.reason}: {order.detail}.")
+        if isinstance(order, Invalid):
+            reason = row.reason.rstrip(".") or f"{file}: line {row.line}: {order.detail}"
+            raise UserError(f"{reason}.")
+        assert isinstance(order, Order)
         yield order

@@ -1,0 +1,124 @@
+"""The command line explains itself, and ends every mistake with one sentence."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pnl.cli.app import outcome
+from pnl.cli.ending import ending
+from pnl.errors import CheckFailed, Interrupted, UserError
+from pnl.importing import ImportProblem
+from sinks.store_errors import Remedy, StoreError
+from streams.log import Busy, Fenced, LogDamaged
+
+COMMANDS = ("demo", "run", "import", "simulate", "report", "explain", "verify", "doctor")
+
+
+def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    """`pnl --help` names all commands with what they do."""
+    assert outcome(["--help"]) == 0
+    shown = capsys.readouterr().out
+    assert [
+        name for name in COMMANDS if not re.search(rf"^  {name} +\S", shown, re.MULTILINE)
+    ] == []
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_has_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A command's help ends in an example of its own, and names the data folder."""
+    assert outcome([command, "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert f"Example:  pnl {command}" in shown
+    assert command == "simulate" or "--data DIR" in shown
+
+
+def test_loading_the_command_line_loads_nothing_heavy() -> None:
+    """`pnl --help` is quick because commands load what they need when they run."""
+    loaded = subprocess.run(
+        [sys.executable, "-c", "import sys, pnl.cli; print(*sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    heavy = {"nicegui", "pydantic", "clickhouse_connect", "chdb", "pyarrow", "sqlite3", "structlog"}
+    assert heavy & set(loaded) == set()
+
+
+MISTAKES = {
+    "report nonsense": (
+        "Invalid value for 'name': 'nonsense' is not one of 'statement', 'contacts'."
+    ),
+    "report statement --colour red": "No such option: --colour",
+    "import orders": "Missing argument 'FILE...'",
+    "frobnicate": "No such command 'frobnicate'.",
+    "run --port 0": "Invalid value for '--port': Input should be greater than or equal to 1",
+    "demo --speed slow": "--speed must be a number above 0, or max, not 'slow'.",
+    "demo --speed -3": "--speed must be a number above 0, or max, not '-3'.",
+    "report statement --data nowhere": (
+        "There is no data in nowhere: start with `pnl demo` or `pnl import`, or name another "
+        "folder with --data."
+    ),
+    "import orders missing.jsonl --data x": (
+        "missing.jsonl: cannot be read: No such file or directory."
+    ),
+    "import orders rows.csv --data x": "rows.csv: a CSV file needs a map: --map map.toml.",
+    "import orders - - --data x": "Standard input (`-`) can be read once only.",
+    "simulate --out x": "Give --orders FILE to lay contacts over, or --customers and --events.",
+}
+
+
+@pytest.mark.parametrize("arguments", MISTAKES)
+def test_a_mistake_is_one_sentence_and_exit_2(
+    arguments: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """What was wrong, on standard error, without a traceback; nothing on standard output."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "rows.csv").write_text("a,b\n", "utf-8")
+    assert outcome(arguments.split()) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith(f"pnl: {MISTAKES[arguments]}")
+    assert printed.err.count("\n") == 1
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name != "x") == ["rows.csv"]
+
+
+def test_bad_settings_are_exit_2(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A command that meets a bad setting names it and does nothing."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pnl.toml").write_text("[rates]\nper_hour = 3\n", "utf-8")
+    assert outcome(["run"]) == 2
+    assert capsys.readouterr().err.startswith("pnl: pnl.toml: [rates] per_hour is no setting")
+    assert not (tmp_path / "pnl-data").exists()
+
+
+ENDINGS = (
+    (UserError("No."), "No.", 2),
+    (CheckFailed("Broken."), "Broken.", 1),
+    (Interrupted("Stopped."), "Stopped.", 130),
+    (ImportProblem("f: line 3: bad"), "f: line 3: bad.", 2),
+    (Busy("x.write: other writers"), "locked by another process: x.write: other writers.", 1),
+    (Fenced("g"), "Another process took over this data folder; this one stopped.", 1),
+    (LogDamaged("page 3"), "The log is damaged: page 3.", 1),
+    (StoreError("gone", 210, Remedy.STOP), "The store did not answer: gone.", 1),
+    (MemoryError(), "There is not enough memory to go on.", 1),
+    (PermissionError(13, "Permission denied", "/x"), "/x: Permission denied.", 1),
+    (KeyError("k"), "A bug stopped the program: KeyError: 'k'.", 1),
+)
+
+
+@pytest.mark.parametrize("case", ENDINGS, ids=lambda case: type(case[0]).__name__)
+def test_every_error_has_a_sentence_and_a_code(case: tuple[Exception, str, int]) -> None:
+    """One function decides what a person reads and what a script sees."""
+    error, sentence, code = case
+    said, ended = ending(error)
+    assert sentence in said
+    assert "\n" not in said
+    assert ended == code

@@ -143,6 +143,7 @@ def _lines(sums: Iterable[_Sum], by: Sequence[str]) -> tuple[StatementLine, ...]
             groups=tuple(
                 Group(key=key, amount_minor=amount)
                 for key, amount in sorted(groups[line.line].items())
+                if amount != 0
             )
             if by
             else (),

@@ -37,6 +37,11 @@ GROUP: Final = "journeys"
 _STREAM_TIME: Final = b"\0stream-time"
 """A state key no customer can have: the partition's largest event time."""
 
+_DONE: Final = {
+    "applied": Done("applied"),
+    "duplicate": Done("duplicate"),
+    "late": Done("late"),
+}
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -100,7 +105,7 @@ class JourneysHandler:
             if broken:
                 raise LawBroken(broken[0], record)
             self._hold(batch, record, record.key, fact, applied, batch_id)
-        return Done(applied.disposition)
+        return _DONE[applied.disposition]
 
     def _customer(self, partition: int, key: str) -> Customer:
         young = self._young.setdefault(partition, {})

@@ -11,9 +11,10 @@ enter as weights.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 from typing import Final
+
+import msgspec
 
 from processors.money import split
 from processors.policy import Model
@@ -25,8 +26,7 @@ _DECAY_ONE: Final = 2**32
 _DECAY_DOUBT: Final = 1e-4
 
 
-@dataclass(frozen=True, slots=True)
-class Touchpoint:
+class Touchpoint(msgspec.Struct, frozen=True, gc=False):
     """What may earn credit: when it last ended, and the places of its contacts in the path."""
 
     at: Millis
@@ -87,8 +87,7 @@ def weights(model: Model, ages_ms: Sequence[int]) -> list[int]:
             return [_decayed(age) for age in ages_ms]
 
 
-@dataclass(frozen=True, slots=True)
-class Shares:
+class Shares(msgspec.Struct, frozen=True, gc=False):
     """How one product class of an order is shared: touchpoints and their weights."""
 
     path: Sequence[PathContact]

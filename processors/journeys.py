@@ -9,7 +9,7 @@ A fact older than the horizon is booked, but it is too late to take part in attr
 is not kept (RUL-KEEP): sent again, it counts again.
 """
 
-from dataclasses import dataclass
+import msgspec
 
 from processors.contact_lines import chain_entries
 from processors.customer import Customer
@@ -29,8 +29,7 @@ from processors.results import (
 from streams.facts import Contact, Cost, Fact, Order, Resolution, event_time_of
 
 
-@dataclass(frozen=True, slots=True)
-class Applied:
+class Applied(msgspec.Struct, frozen=True, gc=False):
     """What a fact did. `conflict` says in words why it is dead-lettered, else it is empty."""
 
     disposition: Disposition

@@ -7,6 +7,7 @@ exact share (I6). No float takes part in a booked amount.
 from collections.abc import Sequence
 
 HOUR_MS = 3_600_000
+_HALF_HOUR_MS = HOUR_MS // 2
 PPM = 1_000_000
 
 
@@ -24,7 +25,10 @@ def divide_half_even(numerator: int, denominator: int) -> int:
 
 def at_rate(duration_ms: int, per_hour_minor: int) -> int:
     """Return what a duration costs at an hourly rate, in minor units (DEF-RATE)."""
-    return divide_half_even(duration_ms * per_hour_minor, HOUR_MS)
+    quotient, remainder = divmod(duration_ms * per_hour_minor, HOUR_MS)
+    if remainder > _HALF_HOUR_MS or (remainder == _HALF_HOUR_MS and quotient & 1):
+        quotient += 1
+    return quotient
 
 
 def split(amount_minor: int, weights: Sequence[int]) -> list[int]:

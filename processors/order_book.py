@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+import msgspec
+
 from processors.money import PPM, divide_half_even
 from processors.policy import Policy
 from processors.results import Basis, ClassNet, Credit, Entry
@@ -19,8 +21,7 @@ class OrderBook:
     unattributed_minor: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(msgspec.Struct, frozen=True, gc=False):
     """The state of an order after its sale (the first) or after a refund."""
 
     at: Millis

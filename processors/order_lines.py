@@ -11,8 +11,9 @@ Product and upgrade lines are split over contacts; maintenance and support go wh
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from processors.attribution import Shares, Touchpoint, shares
 from processors.centre_lines import book_centre
@@ -36,8 +37,7 @@ from streams.facts import Millis, Order
 SHARED_CLASSES: Final = ("product", "upgrade")
 
 
-@dataclass(frozen=True, slots=True)
-class Journey:
+class Journey(msgspec.Struct, frozen=True, gc=False):
     """What an order meets in its customer's journey.
 
     `path` holds the handled chains that ended no later than the order, within the longest

@@ -17,8 +17,9 @@ from processors.order_book import OrderBook
 from processors.order_lines import Journey, book_adjustment, book_orphan, book_sale
 from processors.policy import Policy
 from processors.records import attribution_record, contact_record, order_record
-from processors.refunds import settlement_for
+from processors.refunds import is_refunded, settlement_for
 from processors.results import AttributionRecord, ContactRecord, Entry, OrderRecord
+from processors.settlement import Step
 from processors.touchpoints import Chain, eligible_path, sold_in
 from streams.facts import Contact, Order
 
@@ -160,8 +161,10 @@ class Rebooking:
         journey = Journey((), {})
         if not order.withdrawn:
             if order.kind == "sale":
-                settlement = settlement_for(customer, order, policy)
-                steps = settlement.steps.get(order.order_id, ())
+                steps: tuple[Step, ...] = ()
+                if is_refunded(customer, order):
+                    settlement = settlement_for(customer, order, policy)
+                    steps = settlement.steps.get(order.order_id, ())
                 journey = self._journey(item)
                 book = book_sale(order, steps, journey, policy, local_days(policy.zone))
                 due = book.entries

@@ -23,6 +23,11 @@ def settlement_of(customer: Customer, currency: str, policy: Policy) -> Settleme
     return known
 
 
+def is_refunded(customer: Customer, sale: Order) -> bool:
+    """Say whether any refund may concern a sale: one names it, or one names no order."""
+    return sale.order_id in customer.refunds_of or sale.currency in customer.unlinked
+
+
 def settlement_for(customer: Customer, order: Order, policy: Policy) -> Settlement:
     """Return a settlement that is right for this sale or refund, settling no more than needed."""
     if order.currency in customer.unlinked or order.currency in customer.settled:

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final, Literal, Protocol, TypeAlias
 
+import msgspec
+
 from streams.codec import decode
 from streams.dead_letters import dead_letter
 from streams.facts import Fact, Millis, event_time_of
@@ -26,8 +28,7 @@ Disposition: TypeAlias = Literal["applied", "duplicate", "late", "dead"]
 DISPOSITIONS: Final[tuple[Disposition, ...]] = ("applied", "duplicate", "late", "dead")
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(msgspec.Struct, frozen=True, gc=False):
     """How a fact ended; `dead` says why in a reason code and a detail."""
 
     disposition: Disposition

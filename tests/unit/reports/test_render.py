@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -342,3 +343,31 @@ def test_a_name_cannot_move_the_cursor_of_a_terminal() -> None:
     assert printable("a\x1b[2Jb\n") == "a\\u001b[2Jb\\u000a"
     shown = table([Column("x"), Column("y", "right")], [("\x07", "1"), ("a", "22")])
     assert shown.splitlines()[2:] == ["\\u0007   1", "a       22"]
+
+
+def keys_of(value: Any) -> set[str]:
+    """Return every key of JSON, at any depth, but those under `key` and `filters`."""
+    if isinstance(value, list):
+        return set().union(*(keys_of(each) for each in value))
+    if not isinstance(value, dict):
+        return set()
+    inner = (each for key, each in value.items() if key not in ("key", "filters"))
+    return set(value).union(*(keys_of(each) for each in inner))
+
+
+def test_every_key_is_documented(books: Books, reports: Reports) -> None:
+    """The page about reports names each key that a program can meet."""
+    fill(books)
+    explained(books)
+    page = (Path(__file__).parents[3] / "docs" / "reports.md").read_text()
+    order, contact = reports.explain_order("o1"), reports.explain_contact("c1")
+    assert order is not None
+    assert contact is not None
+    for text in (
+        render_statement(reports.statement(JUNE, ("queue",)), "json"),
+        render_contacts(reports.contacts(JUNE, ("queue",)), "json"),
+        render_order(order, "json", "Europe/London"),
+        render_contact(contact, "json", "GBP", "Europe/London"),
+    ):
+        missing = {key for key in keys_of(json.loads(text)) if f"`{key}" not in page}
+        assert not missing

@@ -86,16 +86,16 @@ class Dispositions:
 
 
 def append_patiently(log: EventLog, topic: str, records: list[Outgoing]) -> list[OffsetRange]:
-    """Append, waiting while another process writes. CheckFailed when that takes a minute."""
+    """Append, waiting while the log takes nothing. CheckFailed when that lasts a minute."""
     deadline = Deadline(BUSY_WAIT)
     while True:
         try:
             return log.append(topic, records)
-        except Busy:
+        except Busy as busy:
             if not deadline.seconds_left():
                 raise CheckFailed(
-                    "The log was locked by another process for a minute; what was appended "
-                    "before stays, import the same file again for the rest."
+                    f"The log took no records for a minute ({busy}). What was appended before "
+                    "stays; import the same file again for the rest."
                 ) from None
             pause(BUSY_PAUSE_SECONDS)
 

@@ -46,6 +46,7 @@ class Progress(msgspec.Struct, frozen=True):
     appended: int = 0
     checksum: int = 0
     last_at: Millis | None = None
+    complete: bool = False
 
 
 def events(seed: int, now: Millis) -> Iterator[Event]:
@@ -98,6 +99,9 @@ class Feeder:
 
     def run(self, stopping: threading.Event) -> None:
         """Append until all is appended or `stopping` is set."""
+        if self.progress.complete:
+            self.done = True
+            return
         remaining = self._source(self.progress.seed, self._clock.now_ms())
         self._skip(remaining)
         started_ms, begun_at = self._clock.now_ms(), self.progress.last_at
@@ -115,8 +119,8 @@ class Feeder:
                 batch = []
                 if stopping.is_set():
                     return
-        self._append(batch, stopping)
-        self.done = not stopping.is_set()
+        self._append(batch, stopping, complete=True)
+        self.done = self.progress.complete
 
     def close(self) -> None:
         """Give the group up."""
@@ -137,9 +141,11 @@ class Feeder:
         reached = self._pace.reached(begun_at, self._clock.now_ms() - started_ms)
         return reached is None or event.at <= reached
 
-    def _append(self, batch: list[Event], stopping: threading.Event) -> None:
+    def _append(
+        self, batch: list[Event], stopping: threading.Event, *, complete: bool = False
+    ) -> None:
         """Append a batch and how far that is, in one transaction; wait while the log is busy."""
-        if not batch:
+        if not batch and not complete:
             return
         checksum = self.progress.checksum
         topics: dict[str, list[Outgoing]] = {}
@@ -150,7 +156,8 @@ class Feeder:
             seed=self.progress.seed,
             appended=self.progress.appended + len(batch),
             checksum=checksum,
-            last_at=batch[-1].at,
+            last_at=batch[-1].at if batch else self.progress.last_at,
+            complete=complete,
         )
         while not stopping.is_set():
             try:

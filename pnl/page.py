@@ -14,7 +14,7 @@ import uvicorn
 
 from pnl.console.app import build
 from pnl.console.settings import ConsoleSettings
-from pnl.errors import UserError
+from pnl.errors import CheckFailed, UserError
 from pnl.reports.api import ReportsApi
 from streams.clock import Clock
 
@@ -71,6 +71,8 @@ class Page:
     def _run(self) -> None:
         try:
             self._server.run(sockets=[self._bound])
+        except SystemExit:  # how uvicorn says that the application did not start
+            self._on_fault(CheckFailed("The page could not be started; the log says why."))
         except BaseException as error:  # noqa: BLE001 - kept, and the process ends with it
             self._on_fault(error)
 

@@ -8,6 +8,7 @@ what its last transaction committed.
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final, Protocol
 
@@ -69,7 +70,9 @@ class Pipeline:
             log, policy, code_version=code_version(), records_max=settings.limits.batch_records_max
         )
         self._sink = Sink(log, store, code_version=code_version())
+        self._retention_days = settings.log.retention_days
         self._stepping = threading.Lock()
+        self._one_rest = threading.Lock()
         self._awake = threading.Event()
         self._awake.set()
         self._threads: list[threading.Thread] = []
@@ -105,12 +108,13 @@ class Pipeline:
     @contextmanager
     def resting(self) -> Iterator[bool]:
         """Hold journeys between two batches; yield whether the store has all they wrote."""
-        self._awake.clear()
-        try:
-            with self._stepping:
-                yield self._sink.wait_until(outputs_end(self.log), REST_WAIT)
-        finally:
-            self._awake.set()
+        with self._one_rest:
+            self._awake.clear()
+            try:
+                with self._stepping:
+                    yield self._sink.wait_until(outputs_end(self.log), REST_WAIT)
+            finally:
+                self._awake.set()
 
     def _guarded(self, loop: Callable[[], None]) -> None:
         try:
@@ -142,8 +146,14 @@ class Pipeline:
 
     def _upkeep(self) -> None:
         """Remove what the topics' policies no longer keep; a call's work is bounded."""
+        topics = [
+            replace(topic, retention_days=self._retention_days or topic.retention_days)
+            if topic.policy == "expire"
+            else topic
+            for topic in TOPICS.values()
+        ]
         while not self.stopping.wait(UPKEEP_SECONDS):
-            for topic in TOPICS.values():
+            for topic in topics:
                 try:
                     self.log.trim(topic, self._clock.now_ms())
                 except Busy:

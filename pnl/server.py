@@ -4,6 +4,7 @@ Law: it holds the folder from before it opens anything until after it closed eve
 two processes ever have the store open; whoever asks in between is answered over the socket.
 """
 
+import traceback
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from types import TracebackType
@@ -12,13 +13,17 @@ from typing import Any, Final, Self
 from pnl.answers import answer
 from pnl.control import Answer, ControlServer
 from pnl.datafolder import DataFolder, FolderLock
-from pnl.errors import CheckFailed
+from pnl.errors import CheckFailed, UserError
 from pnl.pipeline import Pipeline, open_log, store_dsn
 from pnl.reports.queries import Reports
 from pnl.settings_load import Loaded
 from sinks.store import Store
+from sinks.store_errors import StoreError
 from streams.clock import Clock, Deadline, pause
+from streams.log import Busy, Fenced, LogDamaged
 
+EXPECTED: Final = (UserError, CheckFailed, Busy, Fenced, LogDamaged, StoreError, OSError)
+"""Faults that say all there is to say; any other is a bug of ours."""
 HOLD_WAIT: Final = timedelta(minutes=10)
 SERVERS: Final = ("pnl run", "pnl demo")
 """Commands that hold a folder until a person ends them."""
@@ -66,9 +71,18 @@ class Server:
         self.pipeline.start()
 
     def check(self) -> None:
-        """Raise the fault of a thread, if one has failed."""
-        if self.pipeline.fault is not None:
-            raise self.pipeline.fault
+        """Raise the fault of a thread, if one has failed; of a bug, note where it was."""
+        fault = self.pipeline.fault
+        if fault is None:
+            return
+        if isinstance(fault, EXPECTED):
+            raise fault
+        note = self.folder.path / "fault.txt"
+        note.write_text("".join(traceback.format_exception(fault)), "utf-8")
+        raise CheckFailed(
+            f"A bug stopped the program: {type(fault).__name__}: {fault}. Nothing is lost; "
+            f"details are in {note}."
+        ) from fault
 
     def answer(self, op: str, args: Mapping[str, Any]) -> Answer:
         """Answer a question about the folder."""

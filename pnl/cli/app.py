@@ -267,6 +267,9 @@ def doctor(data: Data = DATA_DEFAULT, shown: ShownPlain = Plain.TABLE) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and end the process with its exit code."""
     end_on_signals()
+    if sys.flags.optimize:
+        typer.echo("pnl: Python runs with -O, which switches checks off; unset it.", err=True)
+        sys.exit(2)
     code = outcome(list(sys.argv[1:] if arguments is None else arguments))
     sys.stdout.flush()
     sys.stderr.flush()

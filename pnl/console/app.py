@@ -32,6 +32,14 @@ from streams.clock import Clock, SystemClock
 PATIENCE_S: Final = 2.0
 """How long a page waits for its figures before it is sent with grey blocks in their place."""
 RESPONSE_S: Final = 20.0
+LOADING_ROWS: Final = 12
+TITLES: Final = {
+    "live": "Live board",
+    "statement": "Statement",
+    "contacts": "Contacts",
+    "entries": "Entries",
+    "health": "Data health",
+}
 
 PAGES: Final[Mapping[str, tuple[str, Page]]] = {
     "live": ("/", live.page),
@@ -204,6 +212,11 @@ class Console:
 
 
 def _loading(address: Address) -> View:
-    rows = [el("p", "Adding up the figures", cls="p-empty")]
-    card = el("section", *rows, id="p-loading", cls="p-card", aria_busy="true")
-    return View(title=address.page.capitalize(), blocks={"p-loading": card})
+    """Return a page with grey blocks where its figures will be."""
+    rows = [el("p", "\N{NO-BREAK SPACE}", cls="p-grey") for _ in range(LOADING_ROWS)]
+    said = el("h2", "Adding up the figures", cls="p-hide")
+    card = el("section", said, *rows, id="p-loading", cls="p-card", aria_busy="true")
+    blocks = {"p-loading": card}
+    if address.page == "live":
+        blocks["p-trend"] = live.chart_away()
+    return View(title=TITLES.get(address.page, address.item), blocks=blocks)

@@ -62,6 +62,8 @@ def rpc_chart(asked: Asked, points: tuple[DayPoint, ...]) -> dict[str, Any]:
 
 
 def _every_day(points: tuple[DayPoint, ...]) -> list[date]:
+    if not points:
+        return []
     first, last = points[0].day, points[-1].day
     return [first + timedelta(days=i) for i in range((last - first).days + 1)]
 

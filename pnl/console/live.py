@@ -45,7 +45,7 @@ class Session:
     def remember(self, view: View, version: int, aged: Mapping[str, str]) -> None:
         """Note what the page was first served with."""
         self._shown = {**_blocks(view), **aged}
-        self._order = tuple(view.blocks)
+        self._order = _order(view)
         self._title, self._version, self._news = view.title, version, view.news
 
     def place_chart(self, options: dict[str, Any] | None) -> None:
@@ -66,15 +66,17 @@ class Session:
         if self.hidden or not self.client.has_socket_connection:
             return
         view = snapshot.view
+        if _order(view) != self._order:
+            self.show(snapshot, aged, now)
+            return
         blocks = dict(aged)
         if snapshot.version != self._version:
-            frozen = set(view.frozen)
-            blocks |= {k: v for k, v in _blocks(view).items() if k not in frozen}
-            stale = any(self._shown.get(name) != view.blocks[name] for name in frozen)
-            if frozen:
+            blocks |= {k: v for k, v in _blocks(view).items() if k not in view.frozen}
+            if view.frozen:
+                stale = any(self._shown.get(name) != view.blocks[name] for name in view.frozen)
                 blocks[NEWS] = self._said_news(view) if stale else _no_news()
             self._version = snapshot.version
-        self._send(blocks, view, tuple(view.blocks))
+        self._send(blocks, view)
         self._send_chart(view.chart, now)
 
     def show(self, snapshot: Snapshot, aged: Mapping[str, str], now: float) -> None:
@@ -84,8 +86,8 @@ class Session:
         if view.frozen:
             blocks[NEWS] = _no_news()
         self._version, self._news = snapshot.version, view.news
-        self._send(blocks, view, tuple(view.blocks), asked=True)
-        self._chart_at = 0.0
+        self._send(blocks, view, asked=True)
+        self._chart_at = now - CHART_EVERY_S
         self._send_chart(view.chart, now)
 
     def _said_news(self, view: View) -> Html:
@@ -93,14 +95,11 @@ class Session:
         said = f"{self._figures.count(more)} new" if more > 0 else "Figures changed"
         return el("a", f"{said} \N{MIDDLE DOT} show", href=self.address.link(), id=NEWS)
 
-    def _send(
-        self, blocks: Mapping[str, str], view: View, order: tuple[str, ...], *, asked: bool = False
-    ) -> None:
+    def _send(self, blocks: Mapping[str, str], view: View, *, asked: bool = False) -> None:
         changed = {name: html for name, html in blocks.items() if self._shown.get(name) != html}
         payload: dict[str, Any] = {"blocks": changed}
-        if order != self._order:
-            payload["order"] = order
-            payload["blocks"] = dict(blocks)
+        if (order := _order(view)) != self._order:
+            payload = {"blocks": blocks, "order": order}
         if view.title != self._title:
             payload["title"] = page_title(view.title)
         if said := self._announcement(blocks):
@@ -130,6 +129,10 @@ class Session:
 
 def _blocks(view: View) -> dict[str, Html]:
     return {"p-title": heading(view), **view.frame, **view.blocks}
+
+
+def _order(view: View) -> tuple[str, ...]:
+    return ("p-notice", *view.blocks)
 
 
 def _no_news() -> Html:

@@ -55,7 +55,7 @@ def table(
         cls=cls,
     )
     # What may scroll must be reachable by keys.
-    return el("div", made, cls="p-scroll", tabindex="0", role="region", aria_label=caption)
+    return el("div", made, cls="p-scroll", tabindex="0", role="group", aria_label=caption)
 
 
 def head(label: object, cls: str | None = None, colspan: int | None = None) -> Html:

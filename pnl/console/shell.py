@@ -103,8 +103,8 @@ def skeleton(address: Address, title: Html, frame: Mapping[str, Html], middle: H
         title,
         frame.get("p-scope", el("div", id="p-scope", style="display:contents")),
         el("span", cls="p-space"),
-        frame.get("p-asof", NOTHING),
-        frame.get("p-export", NOTHING),
+        frame.get("p-asof", el("div", id="p-asof", hidden=True)),
+        frame.get("p-export", el("span", id="p-export", hidden=True)),
         cls="p-scope",
     )
     main = el("main", middle, id="main", cls="p-main", tabindex="-1")

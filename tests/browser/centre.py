@@ -30,8 +30,7 @@ def facts(seed: int = 1) -> list[Fact]:
         for number in range(CONTACTS_A_DAY):
             made += _contact_and_after(dice, day, f"k-{day:02}{number:02}")
         made += _day_costs(day)
-    made.append(adjustment())
-    return made
+    return [*made, adjustment(), *one_of_each()]
 
 
 def _contact_and_after(dice: Random, day: int, name: str) -> Iterator[Fact]:
@@ -114,6 +113,19 @@ def _day_costs(day: int) -> Iterator[Cost]:
         yield cost(f"pay-{day}", "payroll", at, 4_000_000, customer_id=None)
     if day % 6 == 0:
         yield cost(f"gift-{day}", "concession", at, 1_500, customer_id="c-001", queue="billing")
+
+
+def one_of_each() -> list[Fact]:
+    """Return a case of two contacts, its order and a refund, under names that tests can use."""
+    at = MORNING + 20 * DAY
+    who = {"customer_id": "c-plain", "case_id": "case-plain", "agent_id": "a01"}
+    return [
+        contact("k-plain", at, team="North", reason="upgrade advice", **who),
+        contact("k-plain-2", at + DAY, queue="orders", channel="chat", **who),
+        resolution("r-plain", "case-plain", at + DAY, customer_id="c-plain"),
+        order("o-plain", at + 3 * DAY, 10_000, customer_id="c-plain"),
+        refund("o-plain-r", "o-plain", at + 9 * DAY, 3_333, customer_id="c-plain"),
+    ]
 
 
 def adjustment() -> Order:

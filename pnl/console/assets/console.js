@@ -34,20 +34,25 @@
       }
       return;
     }
-    if (here.nodeType !== Node.ELEMENT_NODE || here.hasAttribute("data-keep")) return;
-    if (here.isEqualNode(there)) return;
+    if (here.nodeType !== Node.ELEMENT_NODE || here.isEqualNode(there)) return;
     const typing = here === document.activeElement && "value" in here;
     attributes(here, there);
-    if (typing) return;
+    if (typing || here.hasAttribute("data-keep")) return;
     if (here.nodeName === "INPUT") here.checked = there.hasAttribute("checked");
-    const news = [...there.childNodes];
-    news.forEach((news_child, i) => {
-      const old = here.childNodes[i];
-      if (!old) here.append(news_child);
-      else if (same(old, news_child)) morph(old, news_child);
-      else old.replaceWith(news_child);
-    });
-    while (here.childNodes.length > news.length) here.lastChild.remove();
+    const wanted = [...there.childNodes];
+    wanted.forEach((child, i) => place(here, child, i));
+    while (here.childNodes.length > wanted.length) here.lastChild.remove();
+  }
+
+  // Puts `child` at place i of `here`: as the element that has its id, if there is one.
+  function place(here, child, i) {
+    const known = child.id && [...here.childNodes].find((old) => same(old, child));
+    if (known && known !== here.childNodes[i]) here.insertBefore(known, here.childNodes[i]);
+    const old = here.childNodes[i];
+    if (!old) here.append(child);
+    else if (same(old, child)) morph(old, child);
+    else if (old.id) here.insertBefore(child, old);
+    else old.replaceWith(child);
   }
 
   function parse(html) {

@@ -82,7 +82,7 @@ def page(asked: Asked) -> View:
             "p-groups": _groups(asked, groups, by),
         },
         frame={**frame(asked, against=True), "p-export": export(asked, "/export/statement.csv")},
-        chart=rpc_chart(asked, points) if points else None,
+        chart=rpc_chart(asked, points),
     )
 
 
@@ -93,7 +93,10 @@ def _nothing_yet(asked: Asked) -> View:
     )
     return View(
         title="Live board",
-        blocks={"p-nothing": card("p-nothing", "Nothing to add up", body)},
+        blocks={
+            "p-nothing": card("p-nothing", "Nothing to add up", body),
+            "p-trend": chart_away(),
+        },
         frame=frame(asked),
     )
 
@@ -205,6 +208,12 @@ def _below(asked: Asked, figure: Headline, before: Headline | None) -> Html:
 
 
 # Chart
+
+
+def chart_away() -> Html:
+    """Return the chart's card out of sight: the chart itself lives as long as the page."""
+    slot = el("div", id="p-chart", cls="p-chart", data_keep=True)
+    return el("section", slot, id="p-trend", cls="p-away", aria_hidden="true")
 
 
 def _trend(asked: Asked, points: tuple[DayPoint, ...]) -> Html:

@@ -1,0 +1,121 @@
+"""Settle a whole history at once: facts of all customers in, books out."""
+
+from collections.abc import Iterable
+
+from processors.policy import Policy
+from streams.facts import Contact, Cost, Fact, Order, Resolution, identity_of
+from tests.oracle.books import Account, Books, ChainBook
+from tests.oracle.chains import Chain, chains_named, chains_of
+from tests.oracle.contacts import Fees, book_costs
+from tests.oracle.exact import local_day, spread
+from tests.oracle.orders import OrderBooks, with_chain
+
+COST_LINES = {
+    "channel": "C3",
+    "concession": "C4",
+    "overhead": "C5",
+    "technology": "C5",
+    "facilities": "C5",
+}
+OF_A_CHAIN = ("C1", "C3", "C4")
+FEE_LINES = ("A2a", "A2b", "A2c")
+
+
+def settle(facts: Iterable[tuple[str, Fact]], policy: Policy) -> Books:
+    """Return the books of a history: per key, its facts, repeated or not, in any order.
+
+    The facts of a key must lie within one horizon (RUL-KEEP), save that a refund further than
+    that from its order is an orphan.
+    """
+    books = Books()
+    by_key: dict[str, list[Fact]] = {}
+    for key, fact in standing(facts):
+        by_key.setdefault(key, []).append(fact)
+    for key, of_key in by_key.items():
+        settle_key(key, of_key, policy, books)
+    return books.closed()
+
+
+def standing(facts: Iterable[tuple[str, Fact]]) -> list[tuple[str, Fact]]:
+    """Keep the highest revision of each fact, less what was withdrawn (RUL-SAME)."""
+    highest: dict[tuple[str, type, str], Fact] = {}
+    for key, fact in facts:
+        place = (key, type(fact), identity_of(fact))
+        if place not in highest or fact.revision > highest[place].revision:
+            highest[place] = fact
+    return [(place[0], fact) for place, fact in highest.items() if not fact.withdrawn]
+
+
+def settle_key(key: str, facts: list[Fact], policy: Policy, books: Books) -> None:
+    """Book everything that one key's facts come to."""
+    contacts = [fact for fact in facts if isinstance(fact, Contact)]
+    orders = [fact for fact in facts if isinstance(fact, Order)]
+    costs = [fact for fact in facts if isinstance(fact, Cost)]
+    assert len(contacts) + len(orders) + len(costs) == sum(
+        not isinstance(fact, Resolution) for fact in facts
+    )
+    chains = chains_of(contacts)
+    of_orders = OrderBooks(key, orders, chains, policy).settle()
+    books.orders.update(of_orders.orders)
+    own = Books()
+    book_costs(key, chains, policy, own)
+    Fees(key, chains, orders, policy).book(own)
+    for cost in costs:
+        book_cost(key, cost, chains, policy, own)
+    for part in (of_orders, own):
+        for account, amount in part.balance.items():
+            books.balance[account] += amount
+        for place, amount in part.daily.items():
+            books.daily[place] += amount
+    for chain in chains:
+        books.chains[key, chain.name] = chain_book(key, chain, own, books, policy)
+
+
+def book_cost(key: str, cost: Cost, chains: list[Chain], policy: Policy, books: Books) -> None:
+    """Book one cost fact, negative, on the line of its kind."""
+    where = Account(key, COST_LINES.get(cost.kind, "unbooked"), cost.currency, cost.occurred_at)
+    for chain in chains_named(cost.contact_id or "", chains)[:1]:
+        where = with_chain(where, chain)
+    where = where._replace(
+        queue=cost.queue or where.queue,
+        channel=cost.channel or where.channel,
+        agent_id=cost.agent_id or where.agent_id,
+        kind=cost.kind if where.line == "unbooked" else where.kind,
+    )
+    spread_kind = where.line == "C5"
+    if spread_kind and cost.period_start is not None and cost.period_end is not None:
+        start = local_day(cost.period_start, policy.zone)
+        end = local_day(cost.period_end, policy.zone)
+        books.book(where, -cost.amount_minor, spread(-cost.amount_minor, start, end))
+    else:
+        books.book(where, -cost.amount_minor)
+
+
+def chain_book(key: str, chain: Chain, own: Books, books: Books, policy: Policy) -> ChainBook:
+    """Sum up one chain in the reporting currency (RUL-RPC)."""
+
+    def total(lines: tuple[str, ...]) -> int:
+        return sum(
+            amount
+            for account, amount in own.balance.items()
+            if account.line in lines
+            and account.contact_id == chain.name
+            and account.currency == policy.currency
+        )
+
+    earned: dict[str, int] = {}
+    for (of_key, _), order in books.orders.items():
+        for (contact_id, _), credit in order.credits.items():
+            if of_key == key and contact_id == chain.name:
+                earned[order.currency] = earned.get(order.currency, 0) + credit
+    return ChainBook(
+        handled=chain.handled,
+        abandoned=chain.abandoned,
+        cost=total(OF_A_CHAIN),
+        fee=total(FEE_LINES),
+        case_id=chain.case_id,
+        queue=chain.face.queue,
+        agent_id=chain.face.agent_id or "",
+        channel=chain.face.channel,
+        credits={currency: amount for currency, amount in earned.items() if amount},
+    )

@@ -1,0 +1,1 @@
+"""Small scenarios in the domain's words: what a finance reader could check by hand."""

@@ -1,0 +1,82 @@
+"""What the documents say about settings and commands is what the program does."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from pnl.cli.app import outcome
+from pnl.settings import Settings
+from pnl.settings_load import load
+from tests.unit.pnl.program import ROOT
+
+DOCS = ROOT / "docs"
+
+
+def block(document: Path, language: str) -> str:
+    """Return the first block of code in a language."""
+    found = re.search(rf"```{language}\n(.*?)```", document.read_text("utf-8"), re.DOTALL)
+    assert found is not None
+    return found[1]
+
+
+def test_the_documented_settings_are_all_there_are(tmp_path: Path) -> None:
+    """docs/settings.md names every section and key, and its example can be used as it stands."""
+    toml = block(DOCS / "settings.md", "toml")
+    (tmp_path / "pnl.toml").write_text(toml, "utf-8")
+    load(tmp_path, tmp_path, {})
+    shown = tomllib.loads(toml)
+    for section, field in Settings.model_fields.items():
+        assert section in shown
+        keys = set(getattr(field.annotation, "model_fields", {}))
+        assert keys <= set(shown[section]), section
+
+
+def test_the_documented_defaults_are_the_defaults(tmp_path: Path) -> None:
+    """A key that docs/settings.md gives a default value has that default."""
+    toml = block(DOCS / "settings.md", "toml")
+    (tmp_path / "pnl.toml").write_text(toml, "utf-8")
+    shown = load(tmp_path, tmp_path, {}).settings
+    default = Settings.model_construct()
+    assert shown.reporting == default.reporting
+    assert shown.server == default.server
+    assert shown.limits == default.limits
+    assert shown.refunds == default.refunds
+    assert (
+        shown.attribution.model_copy(update={"lookback_days_by_class": {}}) == default.attribution
+    )
+    assert shown.log.durability == default.log.durability
+
+
+@pytest.mark.parametrize("command", ["demo", "run", "import", "simulate", "report", "explain"])
+def test_commands_in_the_documents_exist(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every option that README and docs/cli.md give a command is one that it has."""
+    text = (ROOT / "README.md").read_text("utf-8") + (DOCS / "cli.md").read_text("utf-8")
+    assert outcome([command, "--help"]) == 0
+    known = capsys.readouterr().out
+    for call in re.findall(rf"`?pnl {command}( [^`|#\n]*)", text):
+        for option in re.findall(r"--[a-z-]+", call):
+            assert option in known, f"pnl {command}{call}"
+
+
+def test_documents_link_to_what_is_there() -> None:
+    """A relative link in README or docs leads to a file."""
+    broken = [
+        f"{document.name}: {target}"
+        for document in [ROOT / "README.md", *DOCS.glob("*.md")]
+        for target in re.findall(r"\]\(([^)#]+)[^)]*\)", document.read_text("utf-8"))
+        if not target.startswith("http") and not (document.parent / target).exists()
+    ]
+    assert broken == []
+
+
+def test_nothing_in_the_repository_needs_what_is_outside() -> None:
+    """No source or test reads a path outside the repository and the temporary folder."""
+    found = [
+        path.relative_to(ROOT).as_posix()
+        for folder in ("streams", "processors", "sinks", "pnl", "tests", "bench")
+        for path in (ROOT / folder).rglob("*.py")
+        if ("/work" + "/") in path.read_text("utf-8")
+    ]
+    assert found == []

@@ -253,23 +253,31 @@ def totals(history: History, policy: Policy) -> dict[tuple[str, str], object]:
 
 
 def test_a_reversal_takes_back_an_entry_that_stands() -> None:
-    """DEF-CHANGE: it is the entry it reverses with its amounts negated, never a difference."""
+    """DEF-CHANGE: it is the entry it reverses with its amounts negated, never a difference.
+
+    And what stands in the end, notes and all, is the same for any order of arrival.
+    """
     for seed in range(SEEDS):
-        _, policy, history = random_history(seed)
-        standing: Counter[tuple[str, Entry]] = Counter()
-        for (key, _), entries in zip(history, run(history, policy).steps, strict=True):
-            for entry in entries:
-                plain = msgspec.structs.replace(entry, change="")
-                if entry.change == "reversal":
-                    was = msgspec.structs.replace(
-                        plain,
-                        amount_minor=-plain.amount_minor,
-                        spread_minor=-plain.spread_minor,
-                    )
-                    assert standing[key, was] > 0, (seed, entry)
-                    standing[key, was] -= 1
-                else:
-                    standing[key, plain] += 1
+        random, policy, history = random_history(seed)
+        other = shuffled_by(random, history)
+        assert standing(history, policy) == standing(other, policy), seed
+
+
+def standing(history: History, policy: Policy) -> Counter[tuple[str, Entry]]:
+    """Return the entries that were not reversed; no reversal may lack the entry it reverses."""
+    left: Counter[tuple[str, Entry]] = Counter()
+    for (key, _), entries in zip(history, run(history, policy).steps, strict=True):
+        for entry in entries:
+            plain = msgspec.structs.replace(entry, change="")
+            if entry.change == "reversal":
+                was = msgspec.structs.replace(
+                    plain, amount_minor=-plain.amount_minor, spread_minor=-plain.spread_minor
+                )
+                assert left[key, was] > 0, entry
+                left[key, was] -= 1
+            else:
+                left[key, plain] += 1
+    return +left
 
 
 @pytest.mark.parametrize("kinds", [None, CALLS, REFUNDS], ids=["all", "calls", "refunds"])

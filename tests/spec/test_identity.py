@@ -4,6 +4,7 @@ import pytest
 
 from processors.policy import DAY_MS, Policy
 from streams.facts import Fact, key_of
+from streams.grammar import instant
 from tests.spec.scenario import check, facts_of
 from tests.support.drive import run
 from tests.support.facts import at, contact, cost, order, refund, resolution
@@ -214,3 +215,16 @@ def test_a_refund_long_after_its_order_is_an_orphan() -> None:
         )
         assert books.total("A5x") == orphan
         assert books.total("unattributed") == 600 - orphan
+
+
+@pytest.mark.parametrize(
+    ("text", "at_ms"),
+    [
+        ("1970-01-01T00:00:01.0019999Z", 1001),
+        ("1970-01-01T01:00:01.001+01:00", 1001),
+        ("1999-12-31T23:59:59.9999Z", 946_684_799_999),
+    ],
+)
+def test_times_are_cut_to_the_millisecond_towards_the_past(text: str, at_ms: int) -> None:
+    """RUL-MS: never rounded up, so no contact outlives its order by it."""
+    assert instant(text) == at_ms

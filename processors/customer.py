@@ -119,8 +119,22 @@ class Customer:
         if isinstance(fact, Order):
             if self.oldest_double is None or at < self.oldest_double:
                 self.oldest_double = at
+        elif isinstance(fact, Contact) and not fact.withdrawn:
+            return  # chains are found by their end
         elif self.oldest_single is None or at < self.oldest_single:
             self.oldest_single = at
+
+    def unobserve(self, former: Fact) -> None:
+        """Take back the watermark if it stood on the former revision of a fact.
+
+        So it always is what the items remembered say, also after they were read back.
+        """
+        if event_time_of(former) == self.watermark:
+            self.watermark = max(event_time_of(item.fact) for item in self._items())
+
+    def _items(self) -> Iterator[Item]:
+        for items in (self.legs, self.orders, self.resolutions, self.costs):
+            yield from items.values()
 
     # --- items
 

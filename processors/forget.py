@@ -1,32 +1,35 @@
 """Forgetting: what is older than the horizon leaves a customer, and nothing booked changes.
 
 Law: forgetting books nothing and changes no later booking of what is still remembered. So a
-chain that may have earned a remembered order is kept by that order, as the split saw it, and a
+chain stays as long as a remembered sale, cost or fee of its case may still depend on it, and a
 refund keeps how much it took from orders that are gone (RUL-KEEP).
 
-Contacts, resolutions and costs are kept for one horizon of the customer's own event time, orders
-for two.
+Resolutions and costs are kept for one horizon of the customer's own event time, orders for two,
+contacts for one and the longest lookback, so that an order within the horizon finds all of its
+path. What is due to be forgotten is looked for when the customer's time enters another day.
 """
 
 from processors.customer import Customer
-from processors.policy import Policy
+from processors.policy import DAY_MS, Policy
 from processors.refunds import settlement_of
 from processors.touchpoints import Chain
 from streams.facts import Millis, Order
 
 
-def forget(customer: Customer, policy: Policy) -> None:
-    """Drop what the customer's watermark has left behind by more than the horizon."""
-    if customer.watermark is None:
+def forget(customer: Customer, before: Millis | None, policy: Policy) -> None:
+    """Drop what the customer's watermark, which was `before`, has left behind."""
+    now = customer.watermark
+    if now is None or before is None or now // DAY_MS == before // DAY_MS:
         return
-    single = customer.watermark - policy.horizon_ms
+    single = now - policy.horizon_ms
     double = single - policy.horizon_ms
-    if customer.ends and customer.ends[0][0] < single:
-        _forget_chains(customer, single, policy)
-    if customer.oldest_single is not None and customer.oldest_single < single:
-        _forget_singles(customer, single)
     if customer.oldest_double is not None and customer.oldest_double < double:
         _forget_orders(customer, double, policy)
+    if customer.oldest_single is not None and customer.oldest_single < single:
+        _forget_singles(customer, single)
+    for chain in customer.chains_ended(0, single - policy.lookback_ms_max - 1):
+        if not _is_needed(customer, chain, policy):
+            customer.forget_chain(chain.contact_id)
 
 
 def may_earn(chain: Chain, order: Order, lookback_ms: int) -> bool:
@@ -40,7 +43,7 @@ def may_earn(chain: Chain, order: Order, lookback_ms: int) -> bool:
 
 
 def orders_near(customer: Customer, chain: Chain, lookback_ms: int) -> set[str]:
-    """Return the sales whose attribution a chain can have a part in."""
+    """Return the sales whose attribution a chain can have a part in, and some others."""
     until = max(chain.ended_at + lookback_ms, chain.open_until)
     near = set(customer.sales_between(chain.started_at, until))
     if customer.sold_refs:
@@ -49,37 +52,21 @@ def orders_near(customer: Customer, chain: Chain, lookback_ms: int) -> set[str]:
     return near
 
 
-def _forget_chains(customer: Customer, limit: Millis, policy: Policy) -> None:
-    old = []
-    for at, name in customer.ends:
-        if at >= limit:
-            break
-        if not _held_by_case(customer, customer.chains[name], limit):
-            old.append(name)
-    for name in old:
-        _forget_chain(customer, name, policy)
-
-
-def _held_by_case(customer: Customer, chain: Chain, limit: Millis) -> bool:
-    """Say whether a younger chain of its case needs this one: a fee is charged once a case."""
+def _is_needed(customer: Customer, chain: Chain, policy: Policy) -> bool:
+    """Say whether something remembered may still depend on a chain."""
+    if any(ref in customer.cost_refs for ref in chain.refs):
+        return True
+    lookback = policy.lookback_ms_max
+    for order_id in orders_near(customer, chain, lookback):
+        item = customer.orders[order_id]
+        if not item.late and may_earn(chain, item.fact, lookback):
+            return True
     if chain.case_id is None:
         return False
+    # A fee is charged once a case, at its earliest contact: the younger need the older.
     mates = [customer.chains[name] for name in customer.case_chains[chain.case_id]]
-    return any(mate.has_fee for mate in mates) and any(mate.ended_at >= limit for mate in mates)
-
-
-def _forget_chain(customer: Customer, name: str, policy: Policy) -> None:
-    chain = customer.chains[name]
-    for ref in chain.refs:
-        for event_id in customer.cost_refs.get(ref, ()):
-            customer.costs[event_id].kept = chain
-            customer.change("x", event_id)
-    for order_id in orders_near(customer, chain, policy.lookback_ms_max):
-        item = customer.orders[order_id]
-        if not item.late and may_earn(chain, item.fact, policy.lookback_ms_max):
-            item.kept = (*item.kept, chain)
-            customer.change("o", order_id)
-    customer.forget_chain(name)
+    youngest = max(mate.ended_at for mate in mates)
+    return youngest > chain.ended_at and any(mate.has_fee for mate in mates)
 
 
 def _forget_singles(customer: Customer, limit: Millis) -> None:
@@ -89,7 +76,7 @@ def _forget_singles(customer: Customer, limit: Millis) -> None:
         if leg.fact.withdrawn and leg.fact.ended_at < limit:
             customer.change("c", leg_id)
             del customer.legs[leg_id]
-        else:
+        elif leg.fact.withdrawn:
             oldest.append(leg.fact.ended_at)
     for event_id, resolution in list(customer.resolutions.items()):
         if resolution.fact.occurred_at < limit:

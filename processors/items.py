@@ -9,7 +9,6 @@ from typing import Final, Literal, TypeAlias
 import msgspec
 
 from processors.results import Entry
-from processors.touchpoints import Chain
 from streams.facts import Contact, Cost, Order, Resolution
 
 STATE_VERSION: Final = 1
@@ -30,8 +29,8 @@ class LegItem(msgspec.Struct, array_like=True, gc=False):
 class OrderItem(msgspec.Struct, array_like=True, gc=False):
     """A sale or refund, what it booked, how often its vector and its record were published.
 
-    `late`: it came too late to be attributed. `kept`: chains that may have earned it and whose
-    legs are forgotten. `gone`: what a refund took from orders that are forgotten.
+    `late`: it came too late to be attributed. `gone`: what a refund took from orders that are
+    forgotten.
     """
 
     fact: Order
@@ -39,7 +38,6 @@ class OrderItem(msgspec.Struct, array_like=True, gc=False):
     revision: int = 0
     version: int = 0
     late: bool = False
-    kept: tuple[Chain, ...] = ()
     gone: tuple[tuple[str, int], ...] = ()
 
 
@@ -50,11 +48,10 @@ class ResolutionItem(msgspec.Struct, array_like=True, gc=False):
 
 
 class CostItem(msgspec.Struct, array_like=True, gc=False):
-    """A cost and what it booked; `kept` is the chain it names, once its legs are forgotten."""
+    """A cost and what it booked."""
 
     fact: Cost
     booked: tuple[Entry, ...] = ()
-    kept: Chain | None = None
 
 
 Item: TypeAlias = LegItem | OrderItem | ResolutionItem | CostItem

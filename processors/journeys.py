@@ -58,6 +58,7 @@ class Journeys:
             conflict = _conflict(old, fact)
             if conflict:
                 return Applied("dead", conflict=conflict)
+        before = customer.watermark
         late = old is None and self._is_late(customer, fact)
         kept = not late or self._is_kept(customer, fact)
         # A late fact that is not kept is booked as if the customer had no other.
@@ -66,9 +67,11 @@ class Journeys:
             return self._plain_contact(customer, fact)
         rebooking = Rebooking(target, self.policy)
         self._enter(target, fact, rebooking, late=late)
+        if old is not None:
+            customer.unobserve(old)
         rebooking.run()
         if not late:
-            forget(customer, self.policy)
+            forget(customer, before, self.policy)
         return Applied(
             "late" if late else "applied",
             tuple(rebooking.entries),
@@ -80,13 +83,14 @@ class Journeys:
     def _plain_contact(self, customer: Customer, leg: Contact) -> Applied:
         """Apply a contact that affects nothing but itself."""
         policy = self.policy
+        before = customer.watermark
         customer.observe(leg)
         item = LegItem(leg, version=1)
         chain = customer.add_alone(item)
         item.booked = chain_entries(chain, (leg,), policy, displaced=False, events_charged_here=())
         customer.changed.add(("c", leg.contact_id))
         record = contact_record(customer, leg.contact_id, item, policy)
-        forget(customer, policy)
+        forget(customer, before, policy)
         return Applied("applied", item.booked, (), (record,), ())
 
     def _is_late(self, customer: Customer, fact: Fact) -> bool:

@@ -11,7 +11,7 @@ from processors.corrections import corrections
 from processors.cost_lines import cost_entries
 from processors.customer import Customer
 from processors.days import local_days
-from processors.forget import may_earn, orders_near
+from processors.forget import orders_near
 from processors.items import OrderItem
 from processors.order_book import OrderBook
 from processors.order_lines import Journey, book_adjustment, book_orphan, book_sale
@@ -128,7 +128,7 @@ class Rebooking:
         order = item.fact
         if order.contact_id is None and order.agent_id is None:
             return None, False
-        return sold_in(order, [*self._may_hold(order), *item.kept])
+        return sold_in(order, self._may_hold(order))
 
     def _journey(self, item: OrderItem) -> Journey:
         """Gather what an order meets in the customer's journey."""
@@ -141,7 +141,6 @@ class Rebooking:
             return Journey((), {chain.contact_id: chain}, sold_in=chain)
         lookback = self.policy.lookback_ms_max
         near = customer.chains_ended(at - lookback, at)
-        near += [c for c in item.kept if may_earn(c, order, lookback) and c.ended_at <= at]
         during = not near and any(
             c.handled and c.started_at <= at < c.ended_at for c in customer.chains_open(at)
         )
@@ -197,7 +196,7 @@ class Rebooking:
         due: tuple[Entry, ...] = ()
         if not cost.withdrawn:
             named = [] if cost.contact_id is None else customer.chains_named(cost.contact_id)
-            chain = min(named, key=lambda c: c.contact_id, default=item.kept)
+            chain = min(named, key=lambda c: c.contact_id, default=None)
             due = cost_entries(cost, chain, self.policy)
         emitted = corrections(item.booked, due)
         if emitted:

@@ -261,11 +261,12 @@ def apply_linked(account: Account, refund: Order) -> int:
     by_id = {line.line_id: place for place, line in enumerate(account.sale.lines)}
     if refund.kind == "cancellation":
         named = [by_id[line.line_id] for line in refund.lines if line.line_id in by_id]
-        for place in named if refund.lines else range(len(account.net)):
+        places = named if refund.lines else range(len(account.net))
+        for place in places:
             step.cancel_line(place)
-        for index, name in enumerate(CLASSES):
+        for name in {account.sale.lines[place].product_class for place in places}:
             if account.cancelled.issuperset(account.places(name)):
-                account.over[index] = 0
+                account.over[CLASSES.index(name)] = 0
         return step.close()
     for line in refund.lines:
         if line.line_id in by_id:

@@ -31,6 +31,10 @@ BUSY_PAUSE_SECONDS: Final = 0.1
 _PROGRESS: Final = b"progress"
 
 
+class OtherDemo(UserError):
+    """What the folder holds is not the beginning of this demo."""
+
+
 class Event(NamedTuple):
     """One record to append, and when it happened."""
 
@@ -132,9 +136,9 @@ class Feeder:
         for event in islice(remaining, self.progress.appended):
             checksum = _chained(checksum, event)
         if checksum != self.progress.checksum:
-            raise UserError(
-                "This data folder holds the demo of another release; look at it with `pnl run`, "
-                "or name another folder with --data for a new one."
+            raise OtherDemo(
+                "This data folder holds the demo of another release, which does not go on; "
+                "name another folder with --data for a new one."
             )
 
     def _is_due(self, event: Event, begun_at: Millis, started_ms: Millis) -> bool:

@@ -64,6 +64,11 @@ class Page:
         """Where a person finds the page."""
         return self.settings.address
 
+    @property
+    def is_up(self) -> bool:
+        """Whether requests are answered."""
+        return self._server.started
+
     def start(self) -> None:
         """Begin to serve."""
         self._thread.start()

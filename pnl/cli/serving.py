@@ -15,7 +15,7 @@ from pnl.cli.progress import Progress
 from pnl.cli.sentences import warn
 from pnl.console.settings import ConsoleSettings
 from pnl.datafolder import DataFolder
-from pnl.demo import Feeder, Pace, parse_speed
+from pnl.demo import Feeder, OtherDemo, Pace, parse_speed
 from pnl.errors import Interrupted
 from pnl.importing import DEMO_SETTINGS, example
 from pnl.pipeline import is_caught_up
@@ -55,8 +55,8 @@ def run_demo(
         hold(folder, "pnl demo", warn),
         Server(folder, loaded, clock, warn) as server,
         closing(Feeder(server.log, seed, pace, clock)) as feeder,
-        _feeding(server, feeder),
         _page(server, port, say) if page else _no_page(server),
+        _feeding(server, feeder, must_load=until_loaded),
     ):
         if until_loaded:
             _until_loaded(server, feeder)
@@ -97,6 +97,9 @@ def _page(server: Server, port: int | None, say: Callable[[str], None]) -> Itera
         server.pipeline.fail,
     )
     page.start()
+    while not (page.is_up or server.pipeline.stopping.wait(LOOK_SECONDS)):
+        pass
+    server.check()
     if page.settings.port != wanted:
         warn(f"Port {wanted} is taken; a free one is used instead.")
     say(f"The page: {page.address}  (Ctrl-C stops)")
@@ -115,12 +118,17 @@ def _no_page(server: Server) -> Iterator[None]:
 
 
 @contextmanager
-def _feeding(server: Server, feeder: Feeder) -> Iterator[None]:
+def _feeding(server: Server, feeder: Feeder, *, must_load: bool) -> Iterator[None]:
     """Append the demo's events meanwhile, in a thread."""
 
     def feed() -> None:
         try:
             feeder.run(server.pipeline.stopping)
+        except OtherDemo as other:
+            if must_load:
+                server.pipeline.fail(other)
+            else:  # what is there can still be looked at
+                warn(str(other))
         except BaseException as error:  # noqa: BLE001 - kept, and the process ends with it
             server.pipeline.fail(error)
 

@@ -13,6 +13,8 @@ from pnl.console.view import Asked
 from pnl.reports.model import DayPoint
 
 TEXT: Final = {"color": "var(--ink3)", "fontSize": 12, "fontFamily": "Roboto, sans-serif"}
+TAIL: Final = 0.25
+"""How much of the axis the band may leave below 0 before the axis follows it there."""
 LABEL_APART: Final = 0.09
 """Labels nearer than this share of the axis would lie on each other."""
 
@@ -41,6 +43,7 @@ def rpc_chart(asked: Asked, points: tuple[DayPoint, ...]) -> dict[str, Any]:
         },
         "yAxis": {
             "type": "value",
+            **_floor(revenue, widths),
             "splitNumber": 4,
             "splitLine": {"lineStyle": {"color": "var(--line)"}},
             "axisLabel": {**TEXT, ":formatter": _axis_format(asked)},
@@ -61,6 +64,16 @@ def rpc_chart(asked: Asked, points: tuple[DayPoint, ...]) -> dict[str, Any]:
     }
 
 
+def _floor(revenue: list[float | None], widths: list[float | None]) -> dict[str, Any]:
+    """Return where the axis begins: at 0, unless more than a tail of the band lies below."""
+    highest = max((v for v in revenue if v is not None), default=0.0)
+    lowest = min(
+        (v - (w or 0) for v, w in zip(revenue, widths, strict=True) if v is not None), default=0.0
+    )
+    below = min((v for v in revenue if v is not None), default=0.0) < 0
+    return {} if below or lowest < -TAIL * highest else {"min": 0}
+
+
 def _every_day(points: tuple[DayPoint, ...]) -> list[date]:
     if not points:
         return []
@@ -76,10 +89,11 @@ def _major(asked: Asked, minor: int | None) -> float | None:
 def _axis_format(asked: Asked) -> str:
     """Return a script that writes round numbers of the axis: £0, £2, £12k."""
     symbol = json.dumps(asked.figures.symbol(asked.currency))
+    language = json.dumps(asked.figures.language)
     return (
         "v => { const n = Math.abs(v), k = n >= 10000;"
         f" return (v < 0 ? '\\u2212' : '') + {symbol}"
-        " + String(k ? n / 1000 : n) + (k ? 'k' : '') }"
+        f" + (k ? n / 1000 : n).toLocaleString({language}) + (k ? 'k' : '') }}"
     )
 
 
@@ -194,13 +208,16 @@ def _labels(asked: Asked, rows: list[DayPoint | None]) -> dict[str, Any]:
     ends.sort()
     highest = max((r.revenue_per_contact_minor or 0 for r in rows if r), default=0)
     near = len(ends) > 1 and (ends[1][0] - ends[0][0]) < LABEL_APART * highest
+    # A label at the foot must not lie on the dates below it.
+    at_foot = bool(ends) and ends[0][0] < LABEL_APART * highest
+    offsets = (0, 0) if not near else (-3, -20) if at_foot else (9, -9)
     data = [
         {
             "value": [i, _major(asked, minor)],
             "label": {
                 "formatter": f"{name} {asked.figures.money(minor, asked.currency)}",
                 "color": colour,
-                "offset": [0, (9 if place == 0 else -9) if near else 0],
+                "offset": [0, offsets[place]],
             },
         }
         for place, (minor, name, i, colour) in enumerate(ends)

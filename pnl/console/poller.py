@@ -23,7 +23,7 @@ from pnl.reports.evidence import Freshness
 from pnl.reports.model import BadRequest
 from streams.clock import Clock
 
-REST: Final = 4.0
+REST: Final = 2.0
 """How many times as long as an answer took the books are left alone before the next one."""
 CHOICES_EVERY_S: Final = 10.0
 

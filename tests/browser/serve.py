@@ -39,7 +39,7 @@ def main(folder: str) -> None:
     reports = Reports(store, policy, clock, log)
     server = uvicorn.Server(uvicorn.Config(build(reports, settings), log_level="warning"))
     threading.Thread(target=listen, args=(log, store, policy, server), daemon=True).start()
-    print(settings.address, flush=True)  # noqa: T201 - the caller reads it
+    print(settings.address, flush=True)
     server.run(sockets=[bound])
 
 

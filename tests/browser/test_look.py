@@ -5,7 +5,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from tests.browser.centre import HOSTILE_QUEUE
-from tests.browser.conftest import DESK, PHONE, Opening
+from tests.browser.conftest import DESK, PHONE, Opening, Served
 
 PAGES = {
     "live": "/",
@@ -37,6 +37,17 @@ def test_a_page_fits_and_can_be_used_by_everybody(
     assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
     found = Axe().run(page)
     assert found.violations_count == 0, found.generate_report()
+
+
+@pytest.mark.parametrize("width", [320, 768, 1024])
+def test_no_width_scrolls_sideways(opening: Opening, served: Served, width: int) -> None:
+    """From the narrowest screen to a tablet's, every page fits its width."""
+    page = opening("/", (width, 800))
+    wide = {}
+    for path in PAGES.values():
+        page.goto(served.address + path)
+        wide[path] = page.evaluate("document.documentElement.scrollWidth")
+    assert wide == dict.fromkeys(PAGES.values(), width)
 
 
 @pytest.mark.parametrize("path", ["/", "/statement?view=dims", "/contacts?period=all&rows=200"])

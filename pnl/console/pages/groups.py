@@ -76,7 +76,7 @@ def _row(
     revenue = row.revenue_per_contact_minor
     drawn = level(revenue, largest) if revenue is not None and name is None else NOTHING
     cells += [
-        num(el("span", _each(asked, revenue), data_live=True)),
+        num(_each(asked, revenue)),
         el("td", drawn, cls="p-no-phone"),
         num(_each(asked, row.cost_per_contact_minor)),
         num(matured(asked, row.matured_ppm)),

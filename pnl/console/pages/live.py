@@ -43,7 +43,7 @@ from pnl.reports.model import (
     Statement,
 )
 
-CHART_DAYS: Final = "60"
+CHART_DAYS: Final = "90"
 GROUPS_MAX: Final = 8
 TITLES: Final = {
     "revenue_per_contact": ("Revenue per contact", "DEF-RPC"),
@@ -276,6 +276,7 @@ def _health(asked: Asked, quality: DataQuality, groups: ContactsReport) -> Html:
         ("Dead letters", el("dd", figures.count(dead), cls="p-warn" if dead else None)),
         ("Contacts matured", "null" if matured is None else figures.percent(matured)),
         ("Orders without a customer", figures.count(quality.orders_unidentified)),
+        ("Orphan refunds", figures.count(quality.orphan_refunds)),
     ]
     link = el("a", "Details", href=asked.address.link("/health"))
     return card("p-health", "Data health", facts(pairs), more=link, width="p-w4")
@@ -334,7 +335,7 @@ def _statement_row(
     cells = [
         el("th", name, scope="row"),
         el("td", shown if basis else NOTHING, cls="p-no-phone"),
-        num(el("span", amount, data_live=True)),
+        num(amount),
         num(change),
         el("td", delta(now - before, largest) if compared else NOTHING, cls="p-no-phone"),
     ]
@@ -349,4 +350,6 @@ def _groups(asked: Asked, report: ContactsReport, by: str) -> Html:
     link = el("a", "All", href=asked.address.link("/contacts", view="groups", by=by))
     body = groups_table(asked, report, by, rows_max=GROUPS_MAX, short=True)
     switch = el("div", segments("Split by", choices), cls="p-card-tools")
-    return card("p-groups", "Net revenue per contact", switch, body, more=link, width="p-w5")
+    note = "By end of contact; cost: handling, channel and concessions of these contacts."
+    foot = el("p", note, cls="p-foot")
+    return card("p-groups", "Net revenue per contact", switch, body, foot, more=link, width="p-w5")

@@ -201,7 +201,7 @@ class _Compared:
             change = row.now - row.before
             figure = self._asked.figures.column(change, self._asked.currency, signed=True)
             under = el("span", figure, cls="p-only-phone p-sub")
-        amount = el("span", self._amount(row, row.now, self._period), data_live=True)
+        amount = self._amount(row, row.now, self._period)
         return num(join([amount, under]))
 
     def _before(self, row: Row) -> list[Html]:

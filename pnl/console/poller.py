@@ -66,11 +66,13 @@ class Poller:
         pages: Mapping[str, Page],
         settings: ConsoleSettings,
         clock: Clock,
+        rest: float = REST,
     ) -> None:
         self._reports = reports
         self._pages = pages
         self._settings = settings
         self._clock = clock
+        self._rest = rest
         self.figures = Figures.of(settings.locale, settings.timezone)
         self._snapshots: dict[Address, Snapshot] = {}
         self._making: dict[Address, asyncio.Task[Snapshot]] = {}
@@ -132,7 +134,7 @@ class Poller:
         return kept.failed_at if kept is not None else ""
 
     def _due(self, kept: Snapshot, pulse: Pulse) -> bool:
-        rested = _now() - kept.made_at >= REST * kept.took_s
+        rested = _now() - kept.made_at >= self._rest * kept.took_s
         return rested and (kept.mark != pulse.mark or bool(kept.failed_at))
 
     async def _make_or_keep(self, address: Address) -> None:

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from pnl.cli.ending import end_on_signals, ending
+from pnl.cli.ending import INTERRUPTED, INTERRUPTED_TEXT, end_on_signals, ending
 from pnl.cli.options import DATA_DEFAULT, Data, Format, Plain, Port, Shown, ShownPlain
 
 app = typer.Typer(
@@ -23,6 +23,31 @@ app = typer.Typer(
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _version(*, asked: bool) -> None:
+    if asked:
+        from pnl.version import code_version
+
+        typer.echo(f"contact-pnl {code_version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            callback=lambda value: _version(asked=value),
+            is_eager=True,
+            help="Show which program this is.",
+        ),
+    ] = False,
+) -> None:
+    """Take the options that stand before a command."""
+    del version
 
 
 class InputTopic(StrEnum):
@@ -285,11 +310,14 @@ def outcome(arguments: list[str]) -> int:
         sys.stdout.flush()
     except TyperException as error:
         sentence = error.format_message().replace("Value error, ", "")
-        typer.echo(f"pnl: {sentence}", err=True)
+        # No command at all: what there is to choose from is no error of its own.
+        typer.echo(sentence if sentence.startswith("Usage:") else f"pnl: {sentence}", err=True)
         return error.exit_code
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the one place that ends
         sentence, code = ending(error)
         if sentence:
             typer.echo(f"pnl: {sentence}", err=True)
         return code
+    if code == INTERRUPTED:  # how typer returns a Ctrl-C
+        typer.echo(f"pnl: {INTERRUPTED_TEXT}", err=True)
     return code if isinstance(code, int) else 0

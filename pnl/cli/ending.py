@@ -9,7 +9,8 @@ from types import FrameType
 
 from pnl.errors import CheckFailed, Interrupted, UserError
 
-INTERRUPTED_TEXT = "Stopped. Nothing is lost: the same command goes on where this one was."
+INTERRUPTED = 130
+INTERRUPTED_TEXT = "Stopped before the end. Nothing is lost; the same command can be run again."
 
 
 def ending(error: BaseException) -> tuple[str, int]:
@@ -20,9 +21,9 @@ def ending(error: BaseException) -> tuple[str, int]:
         case CheckFailed():
             return str(error), 1
         case Interrupted():
-            return str(error), 130
+            return str(error), INTERRUPTED
         case KeyboardInterrupt():
-            return INTERRUPTED_TEXT, 130
+            return INTERRUPTED_TEXT, INTERRUPTED
         case BrokenPipeError():
             return "", 1
     return _of_a_part(error)

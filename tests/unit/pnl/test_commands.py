@@ -217,7 +217,7 @@ def test_a_server_answers_and_applies_what_others_import(
     deep: Path, facts: Path, tmp_path: Path
 ) -> None:
     """While it runs, imports, also at the same time, and reports work; afterwards they agree."""
-    with server("run", "--port", "18431", data=deep, cwd=tmp_path) as process:
+    with server("run", data=deep, cwd=tmp_path) as process:
         for topic in ("contacts", "resolutions", "costs"):
             done = answer("import", topic, facts / f"{topic}.jsonl", "--data", deep, cwd=tmp_path)
             assert done["applied"] == done["read"]

@@ -70,6 +70,10 @@ class _Memory:
         """Nothing is stored: every customer stays hot."""
         return []
 
+    def load_each(self, partition: int, prefixes: list[bytes]) -> list[list[tuple[bytes, bytes]]]:
+        """Nothing is stored."""
+        return [[] for _ in prefixes]
+
     def committed(self) -> dict[TopicPartition, int]:
         """Begin at the beginning."""
         return {TopicPartition(t, p): 0 for t in INPUT_NAMES for p in range(PARTITIONS)}

@@ -87,6 +87,24 @@ class JourneysHandler:
         self._stream_time.clear()
         self._open.clear()
 
+    def prepare(self, records: Sequence[Record]) -> None:
+        """Have every customer of the records decoded, with one look at the state a partition."""
+        missing: dict[int, dict[str, None]] = {}
+        for record in records:
+            key = _text(record.key)
+            young = self._young.setdefault(record.partition, {})
+            if key is None or key in young:
+                continue
+            customer = self._old.get(record.partition, {}).pop(key, None)
+            if customer is None:
+                missing.setdefault(record.partition, {})[key] = None
+            else:
+                young[key] = customer
+        for partition, keys in missing.items():
+            found = self._state.load_each(partition, [prefix_of(key) for key in keys])
+            for key, rows in zip(keys, found, strict=True):
+                self._young[partition][key] = decode_customer(key, rows)
+
     def apply(self, record: Record, fact: Fact, batch_id: str) -> Done:
         """Apply one fact to its customer and hold what it gave."""
         partition = record.partition
@@ -95,8 +113,7 @@ class JourneysHandler:
             batch = self._open[partition] = _Batch()
         assert record.key is not None
         key = record.key.decode()
-        customer = batch.touched.get(key) or self._customer(partition, key)
-        batch.touched[key] = customer
+        customer = batch.touched[key] = self._young[partition][key]
         applied = self._journeys.apply(customer, fact)
         if applied.disposition == "dead":
             return Done("dead", "conflict", applied.conflict)
@@ -106,17 +123,6 @@ class JourneysHandler:
                 raise LawBroken(broken[0], record)
             self._hold(batch, record, record.key, fact, applied, batch_id)
         return _DONE[applied.disposition]
-
-    def _customer(self, partition: int, key: str) -> Customer:
-        young = self._young.setdefault(partition, {})
-        customer = young.get(key)
-        if customer is None:
-            customer = self._old.get(partition, {}).pop(key, None)
-            if customer is None:
-                rows = self._state.load(partition, prefix_of(key))
-                customer = decode_customer(key, rows)
-            young[key] = customer
-        return customer
 
     def _hold(
         self,
@@ -238,6 +244,14 @@ _KIND: Final[dict[type[Fact], Literal["contact", "resolution", "order", "cost"]]
     Order: "order",
     Cost: "cost",
 }
+
+
+def _text(key: bytes | None) -> str | None:
+    """Return a key as text; None if it is none: its record cannot be a fact's."""
+    try:
+        return None if key is None else key.decode()
+    except UnicodeDecodeError:
+        return None
 
 
 def _put(outputs: dict[str, list[Outgoing]], topic: str, identity: str, value: bytes) -> None:

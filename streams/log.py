@@ -74,6 +74,12 @@ class StateReader(Protocol):
         """Return every (key, value) whose key starts with the prefix, in key order."""
         ...
 
+    def load_each(
+        self, partition: int, prefixes: Sequence[bytes]
+    ) -> list[list[tuple[bytes, bytes]]]:
+        """Return, for each prefix in the order given, what `load` would: one look for a batch."""
+        ...
+
 
 class Transaction(Protocol):
     """What becomes visible together."""

@@ -59,6 +59,12 @@ class _State:
             kept = self._group.state.get(partition, {})
             return sorted(item for item in kept.items() if item[0].startswith(prefix))
 
+    def load_each(
+        self, partition: int, prefixes: Sequence[bytes]
+    ) -> list[list[tuple[bytes, bytes]]]:
+        """Return, for each prefix in the order given, what `load` would."""
+        return [self.load(partition, prefix) for prefix in prefixes]
+
 
 class MemoryConsumer:
     """The one owner of a group."""

@@ -81,6 +81,10 @@ class Handler(Protocol):
         """Take the committed state to read from; nothing read before is valid."""
         ...
 
+    def prepare(self, records: Sequence[Record]) -> None:
+        """Read the state that the records of a batch may need."""
+        ...
+
     def apply(self, record: Record, fact: Fact, batch_id: str) -> Done:
         """Process one fact, holding its outputs and its changes of state."""
         ...
@@ -140,6 +144,7 @@ class Runner:
         return len(records)
 
     def _batch(self, records: Sequence[Record]) -> None:
+        self._handler.prepare(records)
         accounts: dict[int, Account] = {}
         dead: dict[int, list[Outgoing]] = {}
         for record in records:

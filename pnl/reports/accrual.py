@@ -37,7 +37,11 @@ _COUNTED_FROM: Final = "greatest({day}, toInt64(ifNull(cut, assumeNotNull(term_s
 
 @dataclass(frozen=True, slots=True)
 class Days:
-    """The local days [start, end) that a range may count as earned, and the instant of `end`."""
+    """The local days [start, end) that a range may count as earned.
+
+    `end_at` is the instant before which a sale counts: the earlier of the range's end and just
+    after *as of*.
+    """
 
     start: Day
     end: Day
@@ -51,7 +55,9 @@ def earned_days(scope: Scope, as_of: Millis | None, policy: Policy) -> Days | No
     last = local_date(as_of, policy.zone)
     end: date = last if scope.end is None else min(scope.end, last)
     first = NO_DAY if scope.start is None else day_number(scope.start)
-    return Days(min(first, day_number(end)), day_number(end), first_instant(end, policy.zone))
+    over = scope.end is not None and scope.end <= last
+    end_at = first_instant(end, policy.zone) if over else as_of + 1
+    return Days(min(first, day_number(end)), day_number(end), end_at)
 
 
 def spread_entries() -> Where:

@@ -486,6 +486,20 @@ def test_state_is_loaded_by_prefix_in_key_order(log: EventLog) -> None:
     assert load(1, b"") == []
 
 
+def test_state_of_many_prefixes_is_loaded_at_once(log: EventLog) -> None:
+    """Each prefix gets what it would get alone, in the order asked, however many there are."""
+    consumer = log.consumer(GROUP, [INPUT])
+    keys = [b"%04d\x00%d" % (n, m) for n in range(0, 1500, 2) for m in range(n % 4)]
+    with consumer.transaction() as transaction:
+        transaction.put_state(0, [(key, b"v" + key) for key in [*keys, b"\xff\x01"]])
+    prefixes = [*(b"%04d\x00" % n for n in reversed(range(1500))), b"\xff", b"0002\x00"]
+    state = consumer.state
+    assert state.load_each(0, prefixes) == [state.load(0, prefix) for prefix in prefixes]
+    assert sum(map(len, state.load_each(0, prefixes[:-1]))) == len(keys) + 1
+    assert state.load_each(1, prefixes) == [[] for _ in prefixes]
+    assert state.load_each(0, []) == []
+
+
 def test_state_is_replaced_and_removed(log: EventLog) -> None:
     """The last change of a key counts, within a transaction and over several."""
     consumer = log.consumer(GROUP, [INPUT])

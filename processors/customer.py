@@ -72,7 +72,7 @@ class Customer:
         self.orders: dict[str, OrderItem] = {}
         self.resolutions: dict[str, ResolutionItem] = {}
         self.costs: dict[str, CostItem] = {}
-        # Chains by name, their legs in leg order, and where a leg belongs.
+        # Chains by name; of those with several legs, the legs in leg order and their chain.
         self.chains: dict[str, Chain] = {}
         self.members: dict[str, tuple[str, ...]] = {}
         self.chain_of: dict[str, str] = {}
@@ -145,15 +145,11 @@ class Customer:
     def item(self, key: ItemKey) -> Item | None:
         """Return an item, None if it was forgotten."""
         kind, identity = key
-        match kind:
-            case "c":
-                return self.legs.get(identity)
-            case "o":
-                return self.orders.get(identity)
-            case "r":
-                return self.resolutions.get(identity)
-            case "x":
-                return self.costs.get(identity)
+        if kind == "c":
+            return self.legs.get(identity)
+        if kind == "o":
+            return self.orders.get(identity)
+        return self.costs.get(identity) if kind == "x" else self.resolutions.get(identity)
 
     # --- legs and chains
 
@@ -163,8 +159,6 @@ class Customer:
         name = leg.contact_id
         self.legs[name] = item
         chain = self.chains[name] = chain_of_leg(leg)
-        self.members[name] = (name,)
-        self.chain_of[name] = name
         if leg.case_id is not None:
             self.case_chains.setdefault(leg.case_id, set()).add(name)
         self._enter_end(chain, leg.wrap_ms)
@@ -184,7 +178,14 @@ class Customer:
 
     def legs_of(self, name: str) -> list[Contact]:
         """Return the legs of a chain in leg order."""
-        return [self.legs[leg_id].fact for leg_id in self.members[name]]
+        return [self.legs[leg_id].fact for leg_id in self._members(name)]
+
+    def _members(self, name: str) -> tuple[str, ...]:
+        return self.members.get(name) or (name,)
+
+    def chain_name_of(self, leg_id: str) -> str | None:
+        """Return the name of the chain a leg is in; None if it is in none."""
+        return leg_id if leg_id in self.chains else self.chain_of.get(leg_id)
 
     def relink(
         self, new: Contact, old: Contact | None
@@ -203,15 +204,16 @@ class Customer:
             for other in self._neighbours(new):
                 self._pull(pool, other)
         before = {}
-        for name in {self.chain_of[i] for i in pool if i in self.chain_of}:
-            before[name] = self._drop_chain(name)
+        for name in {self.chain_name_of(leg_id) for leg_id in pool}:
+            if name is not None:
+                before[name] = self._drop_chain(name)
         live = [i for i in pool if not self.legs[i].fact.withdrawn]
         return before, self._chain_up(live)
 
     def _pull(self, pool: set[str], leg_id: str) -> None:
-        name = self.chain_of.get(leg_id)
+        name = self.chain_name_of(leg_id)
         if name is not None:
-            pool.update(self.members[name])
+            pool.update(self._members(name))
 
     def _link(self, leg: Contact) -> None:
         if leg.chain_id is not None:
@@ -259,9 +261,10 @@ class Customer:
         chain = chain_of(legs)
         name = chain.contact_id
         self.chains[name] = chain
-        self.members[name] = tuple([leg.contact_id for leg in legs])
-        for leg in legs:
-            self.chain_of[leg.contact_id] = name
+        if len(legs) > 1:
+            self.members[name] = tuple([leg.contact_id for leg in legs])
+            for leg in legs[1:]:
+                self.chain_of[leg.contact_id] = name
         if chain.case_id is not None:
             self.case_chains.setdefault(chain.case_id, set()).add(name)
         self._enter_end(chain, max(leg.wrap_ms for leg in legs))
@@ -269,7 +272,7 @@ class Customer:
 
     def _drop_chain(self, name: str) -> Chain:
         chain = self.chains.pop(name)
-        for leg_id in self.members.pop(name):
+        for leg_id in self.members.pop(name, ())[1:]:
             del self.chain_of[leg_id]
         if chain.case_id is not None:
             _discard(self.case_chains, chain.case_id, name)
@@ -298,17 +301,15 @@ class Customer:
 
     def chains_named(self, ref: str) -> list[Chain]:
         """Return the chains that a contact_id or chain_id may mean."""
-        names = {self.chain_of[i] for i in self.same_chain.get(ref, ())}
-        if ref in self.chain_of:
-            names.add(self.chain_of[ref])
-        return [self.chains[name] for name in names]
+        names = {self.chain_name_of(i) for i in (ref, *self.same_chain.get(ref, ()))}
+        return [self.chains[name] for name in names if name is not None]
 
     def forget_chain(self, name: str) -> None:
         """Forget a chain and its legs."""
-        for leg_id in self.members[name]:
+        legs = self._members(name)
+        for leg_id in legs:
             self._unlink(self.legs[leg_id].fact)
             self.change("c", leg_id)
-        legs = self.members[name]
         self._drop_chain(name)
         for leg_id in legs:
             del self.legs[leg_id]

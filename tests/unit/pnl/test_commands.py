@@ -56,6 +56,38 @@ def test_importing_again_changes_nothing(loaded: Path, facts: Path) -> None:
     assert answer("report", "statement", cwd=loaded) == before
 
 
+def test_imports_at_the_same_time_apply_each_others_rows(
+    tmp_path: Path, facts: Path, loaded: Path
+) -> None:
+    """Where nobody serves, whoever holds the folder applies; each counts its own rows."""
+    running = {
+        topic: start("import", topic, facts / f"{topic}.jsonl", "--format", "json", cwd=tmp_path)
+        for topic in TOPICS
+    }
+    for topic, process in running.items():
+        out, said = process.communicate(timeout=120)
+        assert process.returncode == 0, said
+        rows = (facts / f"{topic}.jsonl").read_bytes().count(b"\n")
+        assert json.loads(out) == {
+            "read": rows, "applied": rows, "duplicate": 0, "late": 0, "dead_lettered": 0,
+        }  # fmt: skip
+    together = answer("report", "statement", cwd=tmp_path)
+    one_by_one = answer("report", "statement", cwd=loaded)
+    assert together == one_by_one
+
+
+def test_what_was_appended_and_not_awaited_is_applied_before_a_report(
+    tmp_path: Path, facts: Path
+) -> None:
+    """A figure is never of less than what was imported."""
+    contacts = facts / "contacts.jsonl"
+    counts = answer("import", "contacts", contacts, "--no-wait", cwd=tmp_path)
+    assert (counts["read"] > 0, counts["applied"]) == (True, None)
+    waiting = {each["check"]: each for each in answer("doctor", cwd=tmp_path)}["progress"]
+    assert waiting["text"].startswith(f"{counts['read']:,} records not applied")
+    assert answer("report", "contacts", cwd=tmp_path)["total"]["handled"] > 0
+
+
 def test_bad_rows_are_counted_and_told(loaded: Path, tmp_path: Path) -> None:
     """Rows that are no records end as dead letters, named by file and line."""
     (tmp_path / "bad.jsonl").write_text('{"order_id": 1}\nnot json\n', "utf-8")

@@ -265,6 +265,11 @@ def _range(address: Address, as_of: date | None) -> tuple[date | None, date | No
     return starts[period], tomorrow
 
 
+def days_before(day: date, days: int) -> date:
+    """Return the date so many days before (after, if negative)."""
+    return day - days * ONE_DAY
+
+
 def next_month(day: date) -> date:
     """Return the first day of the next month."""
     return (day.replace(day=1) + 31 * ONE_DAY).replace(day=1)

@@ -1,7 +1,9 @@
 """The chart of revenue and cost per handled contact, as options for ECharts.
 
 Colours are the page's variables, which the SVG renderer passes on, so a switch of theme needs
-no new options. The series keep their number and order: another number would replace the chart.
+no new options. Emphasis is off everywhere: ECharts makes a lighter colour for it, cannot do so
+of a variable, and the line under the pointer was gone. The series keep their number and order:
+another number would replace the chart.
 """
 
 import json
@@ -157,6 +159,7 @@ def _line(
         "symbol": "none",
         "lineStyle": style,
         "itemStyle": {"color": colour},
+        "emphasis": {"disabled": True},
         "silent": True,
     }
 
@@ -176,6 +179,7 @@ def _band(values: list[float | None], widths: list[float | None]) -> list[dict[s
         "symbol": "none",
         "silent": True,
         "lineStyle": {"opacity": 0},
+        "emphasis": {"disabled": True},
     }
     return [
         {**plain, "name": "Lower end", "data": low},
@@ -227,6 +231,7 @@ def _labels(asked: Asked, rows: list[DayPoint | None]) -> dict[str, Any]:
         "name": "Labels",
         "type": "scatter",
         "symbolSize": 0.01,
+        "emphasis": {"disabled": True},
         "silent": True,
         "data": data,
         "label": TEXT | label,

@@ -108,9 +108,15 @@ class Poller:
 
     async def refresh(self, addresses: set[Address]) -> None:
         """Make anew what is shown and out of date; forget what nobody shows."""
-        pulse = await self.pulse()
         for address in self._snapshots.keys() - addresses:
             del self._snapshots[address]
+        try:
+            pulse = await self.pulse()
+        except Exception:
+            log.exception("books_not_read")
+            for address in addresses:
+                self._note_failure(address)
+            return
         for address in addresses:
             kept = self._snapshots.get(address)
             if kept is None or self._due(kept, pulse):
@@ -142,10 +148,13 @@ class Poller:
             await self._make(address)
         except Exception:
             log.exception("page_not_updated", page=address.page)
-            kept = self._snapshots.get(address)
-            if kept is not None:
-                since = kept.failed_at or self.figures.clock(self._clock.now_ms())
-                self._snapshots[address] = replace(kept, failed_at=since, made_at=_now())
+            self._note_failure(address)
+
+    def _note_failure(self, address: Address) -> None:
+        kept = self._snapshots.get(address)
+        if kept is not None:
+            since = kept.failed_at or self.figures.clock(self._clock.now_ms())
+            self._snapshots[address] = replace(kept, failed_at=since, made_at=_now())
 
     async def _make(self, address: Address) -> Snapshot:
         making = self._making.get(address)

@@ -15,6 +15,8 @@ def test_a_period_is_in_the_address_and_back_works(opening: Opening) -> None:
     page.get_by_role("link", name="March 2024").click()
     expect(head).to_contain_text("March 2024")
     assert page.url.endswith("/statement?period=2024-03")
+    live = page.locator("#p-rail a", has_text="Live board")
+    expect(live).to_have_attribute("href", "/?period=2024-03")
     page.go_back()
     expect(head).to_have_text(now)
     assert page.url.endswith("/statement")
@@ -91,6 +93,7 @@ def test_the_theme_is_kept_and_can_be_asked_for(opening: Opening) -> None:
     assert page.evaluate(dark) is True
     page.reload()
     assert page.evaluate(dark) is True
+    expect(page.get_by_role("button", name="Dark mode")).to_have_attribute("aria-pressed", "true")
     page.goto(page.url + "?theme=light")
     assert page.evaluate(dark) is False
 

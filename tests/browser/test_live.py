@@ -72,6 +72,18 @@ def test_a_list_never_moves_by_itself(opening: Opening, served: Served) -> None:
     expect(news).to_have_text("")
 
 
+def test_the_chart_stays_under_the_pointer(opening: Opening) -> None:
+    """Pointing at a day says its figures, and every line keeps its colour."""
+    page = opening("/?period=all")
+    strokes = "[...document.querySelectorAll('#p-chart path')].map(e => e.getAttribute('stroke'))"
+    expect(page.locator("#p-chart svg")).to_be_visible()
+    page.wait_for_function("document.querySelectorAll('#p-chart path[stroke^=var]').length > 3")
+    before = page.evaluate(strokes).count("var(--add)")
+    page.locator("#p-chart svg").hover()
+    expect(page.locator("#p-chart")).to_contain_text("handled")
+    assert page.evaluate(strokes).count("var(--add)") == before > 0
+
+
 def test_the_chart_follows_without_being_replaced(opening: Opening) -> None:
     """Another number of days gives the same chart new data, drawn as vectors."""
     page = opening("/")

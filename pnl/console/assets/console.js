@@ -163,5 +163,9 @@
     }
   }
 
+  addEventListener("DOMContentLoaded", () => {
+    theme(document.documentElement.classList.contains("p-dark"));
+  });
+
   window.pnl = { apply };
 })();

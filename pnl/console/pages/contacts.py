@@ -4,9 +4,10 @@ from typing import Final
 
 from pnl.console.icons import icon
 from pnl.console.markup import NOTHING, Html, el, join
+from pnl.console.menus import NAMES, chips, filter_menu, scope_label, segments
 from pnl.console.pages.groups import groups_table
 from pnl.console.parts import card, empty, head, link_list, num, table
-from pnl.console.shell import NAMES, chips, export, filter_menu, frame, scope_label, segments
+from pnl.console.shell import export, frame
 from pnl.console.view import Asked, View
 from pnl.reports.model import CONTACT_DIMENSIONS, ContactListPage, ContactListRow, ContactsRow
 
@@ -70,7 +71,7 @@ def _tools(asked: Asked, total: ContactsRow, *, grouped: bool) -> Html:
             ("Groups", address.link(view="groups"), grouped),
         ],
     )
-    parts = [*chips(asked), filter_menu(asked, "Filter"), views]
+    parts = [*chips(asked), filter_menu(asked, label="Filter"), views]
     if grouped:
         now = address.get("by", "queue")
         choices = [(NAMES[d], address.link(by=d), d == now) for d in CONTACT_DIMENSIONS]

@@ -1,10 +1,11 @@
 """The entries behind a figure: one click below every amount, one above the event."""
 
 from pnl.console.markup import NOTHING, Html, el, join
+from pnl.console.menus import chips, filter_menu, scope_label
 from pnl.console.pages.contacts import step
 from pnl.console.pages.evidence import entries_table
 from pnl.console.parts import badge, card, empty, link_list
-from pnl.console.shell import chips, export, filter_menu, frame, scope_label
+from pnl.console.shell import export, frame
 from pnl.console.view import Asked, View
 from pnl.reports.evidence import EntriesPage
 from pnl.reports.model import Statement
@@ -41,7 +42,7 @@ def page(asked: Asked) -> View:
 
 
 def _tools(asked: Asked, named: Statement | None, line: str | None) -> Html:
-    parts = [*chips(asked), filter_menu(asked, "Filter")]
+    parts = [*chips(asked), filter_menu(asked, label="Filter")]
     if line and named:
         shown = named.line(line)
         sum_ = asked.figures.money(shown.amount_minor, asked.currency)

@@ -6,8 +6,8 @@ Law (G-AGENT): people are listed by name, never ranked, and hidden below 30 cont
 from typing import Final
 
 from pnl.console.markup import NOTHING, Html, el, join
+from pnl.console.menus import NAMES, value_name
 from pnl.console.parts import head, level, meter, num, table
-from pnl.console.shell import NAMES, value_name
 from pnl.console.view import Asked
 from pnl.reports.model import ContactsReport, ContactsRow
 

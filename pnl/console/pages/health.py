@@ -1,8 +1,9 @@
 """Data health: may I trust this? Where every input ended, how old the figures are."""
 
 from pnl.console.markup import NOTHING, Html, el, join
+from pnl.console.menus import scope_label
 from pnl.console.parts import card, empty, facts, head, num, said_law, table
-from pnl.console.shell import frame, scope_label
+from pnl.console.shell import frame
 from pnl.console.view import Asked, View
 from pnl.reports.evidence import DataQuality, PartitionFreshness
 from pnl.reports.model import Statement

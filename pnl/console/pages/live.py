@@ -2,8 +2,10 @@
 
 from typing import Final
 
+from pnl.console.address import days_before
 from pnl.console.charts import rpc_chart
 from pnl.console.markup import NOTHING, Html, el, join
+from pnl.console.menus import NAMES, against_label, scope_label, segments
 from pnl.console.pages.groups import groups_table
 from pnl.console.pages.statement import rows_of
 from pnl.console.parts import (
@@ -22,15 +24,7 @@ from pnl.console.parts import (
     table,
     tone,
 )
-from pnl.console.shell import (
-    NAMES,
-    against_label,
-    export,
-    frame,
-    last_days,
-    scope_label,
-    segments,
-)
+from pnl.console.shell import export, frame
 from pnl.console.view import Asked, View
 from pnl.reports.evidence import DataQuality
 from pnl.reports.model import (
@@ -104,9 +98,9 @@ def _nothing_yet(asked: Asked) -> View:
 def _chart_scope(asked: Asked) -> Scope:
     scope, day = asked.question.scope, asked.as_of_day
     assert day is not None
-    tomorrow = last_days(day, -1)
+    tomorrow = days_before(day, -1)
     end = min(scope.end or tomorrow, tomorrow)
-    start = last_days(end, int(asked.address.get("days", CHART_DAYS)))
+    start = days_before(end, int(asked.address.get("days", CHART_DAYS)))
     return Scope(currency=scope.currency, start=start, end=end, **scope.filters())
 
 
@@ -156,11 +150,16 @@ def _amount(asked: Asked, minor: int) -> str:
 def _value(asked: Asked, figure: Headline) -> Html:
     if figure.value is None:
         return el("em", "null")
+    href = asked.address.link("/contacts" if "contact" in figure.name else "/statement")
+    if figure.name == "unattributed":
+        href = asked.address.unfiltered("/entries", line="unattributed")
     if figure.unit == "ppm":
-        return join([asked.figures.percent(figure.value)])
-    exact = f"{figure.title} ({figure.definition}): {figure.value} minor units {asked.currency}"
-    href = asked.address.link("/contacts" if "per_contact" in figure.name else "/statement")
-    return opens(_amount(asked, figure.value), href, f"{exact}, {scope_label(asked)}")
+        shown, exact = asked.figures.percent(figure.value), f"{figure.value} parts per million"
+    else:
+        shown = _amount(asked, figure.value)
+        exact = f"{figure.value} minor units {asked.currency}"
+    about = f"{figure.title} ({figure.definition}): {exact}, {scope_label(asked)}, {asked.timezone}"
+    return opens(shown, href, about)
 
 
 def _change(asked: Asked, figure: Headline, before: Headline | None) -> Html:

@@ -1,10 +1,11 @@
 """One order: how its net revenue was credited until it adds up, and every entry of it."""
 
 from pnl.console.markup import NOTHING, Html, el, join
+from pnl.console.menus import segments
 from pnl.console.pages.evidence import entries_table
 from pnl.console.pages.missing import missing
 from pnl.console.parts import card, empty, facts, head, num, said_law, table
-from pnl.console.shell import export, frame, segments
+from pnl.console.shell import export, frame
 from pnl.console.view import Asked, View
 from pnl.reports.evidence import OrderExplained
 from processors.policy import Model

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pnl.console.markup import NOTHING, Html, el, join
+from pnl.console.menus import NAMES, against_label, scope_label, segments, value_name
 from pnl.console.parts import (
     badge,
     basis_note,
@@ -23,15 +24,7 @@ from pnl.console.parts import (
     said_law,
     table,
 )
-from pnl.console.shell import (
-    NAMES,
-    against_label,
-    export,
-    frame,
-    scope_label,
-    segments,
-    value_name,
-)
+from pnl.console.shell import export, frame
 from pnl.console.view import Asked, View
 from pnl.reports.model import DIMENSIONS, Memo, Statement
 

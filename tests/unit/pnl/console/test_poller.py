@@ -19,9 +19,12 @@ class Standing:
     def __init__(self) -> None:
         self.mark = 1
         self.broken = False
+        self.gone = False
 
     def version(self) -> tuple[int, ...]:
         """Return where they stand."""
+        if self.gone:
+            raise OSError("there are no books")
         return (self.mark,)
 
     def freshness(self) -> Freshness:
@@ -109,6 +112,18 @@ async def test_a_store_that_fails_leaves_the_last_figures_and_says_since_when() 
     case.books.broken = False
     await case.poller.answer(case.address)
     assert case.shown() == '<p id="p-x">2</p>'
+    assert "Not updated" not in case.poller.aged(case.address)["p-notice"]
+
+
+async def test_books_that_cannot_be_read_at_all_are_said_too() -> None:
+    """When not even their mark can be read, every open page keeps its figures and says so."""
+    case = Case()
+    await case.poller.answer(case.address)
+    case.books.gone = True
+    await case.poller.refresh({case.address})
+    assert "Not updated since" in case.poller.aged(case.address)["p-notice"]
+    case.books.gone = False
+    await case.poller.refresh({case.address})
     assert "Not updated" not in case.poller.aged(case.address)["p-notice"]
 
 

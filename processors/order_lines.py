@@ -219,24 +219,27 @@ class _SharedClass:
         """Return an entry under the dimensions of the contact at a place in the path."""
         contact_id = self.shares.path[place].contact_id
         chain = self.journey.chains[contact_id]
+        # By position: a call with over 15 keywords first builds a dictionary of them.
         return Entry(
-            line=line,
-            basis=basis,
-            amount_minor=amount_minor,
-            currency=self.order.currency,
-            effective_at=at,
-            order_id=self.order.order_id,
-            contact_id=contact_id,
-            case_id=chain.case_id or "",
-            product_class=self.name,
-            queue=chain.queue,
-            team=chain.team,
-            agent_id=chain.agent_id,
-            channel=chain.channel,
-            reason=chain.reason,
-            kind=chain.kind,
-            model="" if self.in_contact else self.policy.model,
-            note=note,
+            line,
+            basis,
+            amount_minor,
+            self.order.currency,
+            at,
+            self.order.order_id,
+            contact_id,
+            "",
+            chain.case_id or "",
+            self.name,
+            chain.queue,
+            chain.team,
+            chain.agent_id,
+            chain.channel,
+            chain.reason,
+            chain.kind,
+            "",
+            "" if self.in_contact else self.policy.model,
+            note,
         )
 
 

@@ -4,7 +4,7 @@ Law: a record says what the facts remembered and the entries booked say, nothing
 version or revision counts this thing's records, so the highest is the latest.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from processors.customer import Customer
@@ -34,23 +34,27 @@ def attribution_record(
 ) -> AttributionRecord:
     """Return the whole credit vector of a sale."""
     order = item.fact
+    gross = net = 0
+    for part in book.classes:
+        gross += part.gross_minor
+        net += part.net_minor
     return AttributionRecord(
-        order_id=order.order_id,
-        customer_id=customer_id,
-        currency=order.currency,
-        occurred_at=order.occurred_at,
-        gross_minor=sum(part.gross_minor for part in book.classes),
-        net_minor=sum(part.net_minor for part in book.classes),
-        unattributed_minor=book.unattributed_minor,
-        model=policy.model,
-        revision=item.revision,
-        credits=tuple(book.credits),
-        classes=tuple(book.classes),
-        path=journey.path,
-        sold_in=journey.sold_in.contact_id if journey.sold_in else None,
-        sold_unknown=journey.sold_unknown,
-        changed=tuple(sorted(changed)),
-        withdrawn=order.withdrawn,
+        order.order_id,
+        customer_id,
+        order.currency,
+        order.occurred_at,
+        gross,
+        net,
+        book.unattributed_minor,
+        policy.model,
+        item.revision,
+        tuple(book.credits),
+        tuple(book.classes),
+        journey.path,
+        journey.sold_in.contact_id if journey.sold_in else None,
+        journey.sold_unknown,
+        tuple(sorted(changed)),
+        order.withdrawn,
     )
 
 
@@ -107,41 +111,44 @@ def contact_record(customer: Customer, name: str, item: LegItem, policy: Policy)
         talk, hold = sum(x.talk_ms for x in legs), sum(x.hold_ms for x in legs)
         wrap, wait = sum(x.wrap_ms for x in legs), sum(x.wait_ms for x in legs)
         identified = any(leg.customer_id is not None for leg in legs)
+    # By position: a call with over 15 keywords first builds a dictionary of them.
     return ContactRecord(
-        contact_id=name,
-        customer_id=customer.key,
-        version=item.version,
-        started_at=chain.started_at,
-        ended_at=chain.ended_at,
-        matures_at=chain.ended_at + policy.lookback_ms_max,
-        identified=identified,
-        handled=chain.handled,
-        abandoned=chain.abandoned,
-        outcome=outcome_of(customer, chain, policy),
-        legs=len(legs),
-        channel=chain.channel,
-        direction=first.direction,
-        kind=chain.kind,
-        queue=chain.queue,
-        talk_ms=talk,
-        hold_ms=hold,
-        wrap_ms=wrap,
-        wait_ms=wait,
-        cost_currency=policy.currency,
-        cost_minor=cost,
-        fee_minor=fee,
-        case_id=chain.case_id or "",
-        team=chain.team,
-        agent_id=chain.agent_id,
-        reason=chain.reason,
-        tier=last.tier or "",
-        disposition_code=last.disposition_code or "",
-        credits=()
-        if not credited
-        else tuple(
-            CurrencyAmount(currency=currency, amount_minor=credited[currency])
-            for currency in sorted(credited)
-        ),
+        name,
+        customer.key,
+        item.version,
+        chain.started_at,
+        chain.ended_at,
+        chain.ended_at + policy.lookback_ms_max,
+        identified,
+        chain.handled,
+        chain.abandoned,
+        outcome_of(customer, chain, policy),
+        len(legs),
+        chain.channel,
+        first.direction,
+        chain.kind,
+        chain.queue,
+        talk,
+        hold,
+        wrap,
+        wait,
+        policy.currency,
+        cost,
+        fee,
+        chain.case_id or "",
+        chain.team,
+        chain.agent_id,
+        chain.reason,
+        last.tier or "",
+        last.disposition_code or "",
+        () if not credited else _amounts(credited),
+    )
+
+
+def _amounts(by_currency: Mapping[str, int]) -> tuple[CurrencyAmount, ...]:
+    return tuple(
+        CurrencyAmount(currency=currency, amount_minor=by_currency[currency])
+        for currency in sorted(by_currency)
     )
 
 

@@ -16,7 +16,7 @@ from processors.results import PathContact
 from streams.facts import NOT_HANDLED, SELF_SERVICE, Contact, Millis, Order
 
 
-class Chain(msgspec.Struct, frozen=True, array_like=True, gc=False, kw_only=True):
+class Chain(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A chain as orders and costs see it; orders keep it when its legs are forgotten.
 
     `refs` are the ids it may be named by (its legs' contact_ids and chain_ids), `spans` when each
@@ -69,23 +69,24 @@ def chain_of_leg(leg: Contact) -> Chain:
     """Build the chain of a single leg: the usual case, kept short because it is hot."""
     handled = is_handled(leg)
     agent = leg.agent_id
+    # By position: a call with over 15 keywords first builds a dictionary of them.
     return Chain(
-        contact_id=leg.contact_id,
-        case_id=leg.case_id,
-        started_at=leg.started_at,
-        ended_at=leg.ended_at,
-        handle_ms=leg.talk_ms + leg.hold_ms + leg.wrap_ms,
-        handled=handled,
-        abandoned=leg.abandoned and not handled and leg.disposition_code not in NOT_HANDLED,
-        queue=leg.queue,
-        team=leg.team or "",
-        agent_id=agent or "",
-        channel=leg.channel,
-        reason=leg.reason or "",
-        kind=leg.kind,
-        refs=(leg.contact_id,) if leg.chain_id is None else (leg.contact_id, leg.chain_id),
-        spans=() if agent is None else ((agent, leg.started_at, leg.ended_at + leg.wrap_ms),),
-        has_fee=leg.fee is not None,
+        leg.contact_id,
+        leg.case_id,
+        leg.started_at,
+        leg.ended_at,
+        leg.talk_ms + leg.hold_ms + leg.wrap_ms,
+        handled,
+        leg.abandoned and not handled and leg.disposition_code not in NOT_HANDLED,
+        leg.queue,
+        leg.team or "",
+        agent or "",
+        leg.channel,
+        leg.reason or "",
+        leg.kind,
+        (leg.contact_id,) if leg.chain_id is None else (leg.contact_id, leg.chain_id),
+        () if agent is None else ((agent, leg.started_at, leg.ended_at + leg.wrap_ms),),
+        leg.fee is not None,
     )
 
 

@@ -20,10 +20,11 @@ from processors.items import (
     OrderItem,
     ResolutionItem,
 )
+from processors.references import References, discard
 from processors.results import Entry
 from processors.settlement import Settlement
 from processors.touchpoints import Chain, chain_of, chain_of_leg, leg_order
-from streams.facts import Contact, Cost, Fact, Millis, Order, Resolution, event_time_of
+from streams.facts import Contact, Fact, Millis, Order, event_time_of
 
 _LAST: Final = "\U0010ffff"
 """Sorts after every identity."""
@@ -34,11 +35,9 @@ class Customer:
 
     __slots__ = (
         "case_chains",
-        "case_resolutions",
         "chain_of",
         "chains",
         "changed",
-        "cost_refs",
         "costs",
         "credits",
         "ends",
@@ -50,13 +49,11 @@ class Customer:
         "oldest_double",
         "oldest_single",
         "orders",
-        "refunds_of",
+        "refers",
         "resolutions",
         "sales",
         "same_chain",
         "settled",
-        "sold_refs",
-        "unlinked",
         "watermark",
         "wrap_ms_max",
     )
@@ -79,17 +76,12 @@ class Customer:
         self.same_chain: dict[str, set[str]] = {}
         self.joins: dict[str, set[str]] = {}
         self.case_chains: dict[str, set[str]] = {}
-        self.case_resolutions: dict[str, set[str]] = {}
         self.ends: list[tuple[Millis, str]] = []
         self.length_ms_max = 0
         self.wrap_ms_max = 0
-        # Orders by time, and by what they refer to.
+        self.refers = References()
         self.sales: list[tuple[Millis, str]] = []
-        self.sold_refs: dict[str, set[str]] = {}
-        self.refunds_of: dict[str, set[str]] = {}
-        self.unlinked: dict[str, set[str]] = {}
         self.settled: dict[str, Settlement] = {}
-        self.cost_refs: dict[str, set[str]] = {}
         self.credits: dict[str, dict[str, int]] = {}
         legs: list[str] = []
         for item in items:
@@ -99,14 +91,14 @@ class Customer:
                 legs.append(item.fact.contact_id)
             elif isinstance(item, OrderItem):
                 self.orders[item.fact.order_id] = item
-                self.index_order(item.fact)
+                self.enter_order(item.fact)
                 self.add_credits(item.booked, 1)
             elif isinstance(item, CostItem):
                 self.costs[item.fact.event_id] = item
-                self.index_cost(item.fact)
+                self.refers.enter(item.fact)
             else:
                 self.resolutions[item.fact.event_id] = item
-                self.index_resolution(item.fact)
+                self.refers.enter(item.fact)
         self._link_all(legs)
 
     # --- time
@@ -159,10 +151,21 @@ class Customer:
         name = leg.contact_id
         self.legs[name] = item
         chain = self.chains[name] = chain_of_leg(leg)
+        if leg.chain_id is not None:
+            self._link(leg)
         if leg.case_id is not None:
             self.case_chains.setdefault(leg.case_id, set()).add(name)
         self._enter_end(chain, leg.wrap_ms)
         return chain
+
+    def knows(self, ref: str) -> bool:
+        """Say whether a leg, order or cost refers to this contact_id or chain_id."""
+        return (
+            ref in self.same_chain
+            or ref in self.joins
+            or ref in self.refers.sold
+            or ref in self.refers.costs
+        )
 
     def _enter_end(self, chain: Chain, wrap_ms: int) -> None:
         end = (chain.ended_at, chain.contact_id)
@@ -223,9 +226,9 @@ class Customer:
 
     def _unlink(self, leg: Contact) -> None:
         if leg.chain_id is not None:
-            _discard(self.same_chain, leg.chain_id, leg.contact_id)
+            discard(self.same_chain, leg.chain_id, leg.contact_id)
         elif leg.transfer_of is not None:
-            _discard(self.joins, leg.transfer_of, leg.contact_id)
+            discard(self.joins, leg.transfer_of, leg.contact_id)
 
     def _neighbours(self, leg: Contact) -> Iterator[str]:
         if leg.chain_id is not None:
@@ -275,7 +278,7 @@ class Customer:
         for leg_id in self.members.pop(name, ())[1:]:
             del self.chain_of[leg_id]
         if chain.case_id is not None:
-            _discard(self.case_chains, chain.case_id, name)
+            discard(self.case_chains, chain.case_id, name)
         end = (chain.ended_at, name)
         del self.ends[bisect_left(self.ends, end)]
         return chain
@@ -317,59 +320,23 @@ class Customer:
 
     # --- orders and costs
 
-    def index_order(self, order: Order) -> None:
-        """Enter an order in the indexes by time and reference."""
-        if order.withdrawn:
-            return
-        if order.kind == "sale":
+    def enter_order(self, order: Order) -> None:
+        """Enter an order in the indexes by time and by what it names."""
+        self.refers.enter(order)
+        if order.kind == "sale" and not order.withdrawn:
             insort(self.sales, (order.occurred_at, order.order_id))
-            if order.contact_id is not None:
-                self.sold_refs.setdefault(order.contact_id, set()).add(order.order_id)
-        elif order.kind != "adjustment":
-            if order.refund_of is not None:
-                self.refunds_of.setdefault(order.refund_of, set()).add(order.order_id)
-            else:
-                self.unlinked.setdefault(order.currency, set()).add(order.order_id)
 
-    def unindex_order(self, order: Order) -> None:
+    def leave_order(self, order: Order) -> None:
         """Take an order out of the indexes."""
-        if order.withdrawn:
-            return
-        if order.kind == "sale":
+        self.refers.leave(order)
+        if order.kind == "sale" and not order.withdrawn:
             del self.sales[bisect_left(self.sales, (order.occurred_at, order.order_id))]
-            if order.contact_id is not None:
-                _discard(self.sold_refs, order.contact_id, order.order_id)
-        elif order.kind != "adjustment":
-            if order.refund_of is not None:
-                _discard(self.refunds_of, order.refund_of, order.order_id)
-            else:
-                _discard(self.unlinked, order.currency, order.order_id)
 
     def sales_between(self, since: Millis, until: Millis) -> list[str]:
         """Return the sales that occurred in [since, until]."""
         low = bisect_left(self.sales, (since, ""))
         high = bisect_right(self.sales, (until, _LAST))
         return [order_id for _, order_id in self.sales[low:high]]
-
-    def index_cost(self, cost: Cost) -> None:
-        """Enter a cost in the index by the contact it names."""
-        if cost.contact_id is not None and not cost.withdrawn:
-            self.cost_refs.setdefault(cost.contact_id, set()).add(cost.event_id)
-
-    def unindex_cost(self, cost: Cost) -> None:
-        """Take a cost out of the index."""
-        if cost.contact_id is not None and not cost.withdrawn:
-            _discard(self.cost_refs, cost.contact_id, cost.event_id)
-
-    def index_resolution(self, resolution: Resolution) -> None:
-        """Enter a resolution in the index by case."""
-        if not resolution.withdrawn:
-            self.case_resolutions.setdefault(resolution.case_id, set()).add(resolution.event_id)
-
-    def unindex_resolution(self, resolution: Resolution) -> None:
-        """Take a resolution out of the index."""
-        if not resolution.withdrawn:
-            _discard(self.case_resolutions, resolution.case_id, resolution.event_id)
 
     def add_credits(self, entries: Iterable[Entry], sign: int) -> set[str]:
         """Add what order entries credit to chains; return the chains concerned."""
@@ -384,11 +351,3 @@ class Customer:
                     by_currency.pop(entry.currency, None)
                 concerned.add(entry.contact_id)
         return concerned
-
-
-def _discard(index: dict[str, set[str]], key: str, value: str) -> None:
-    members = index.get(key)
-    if members is not None:
-        members.discard(value)
-        if not members:
-            del index[key]

@@ -46,15 +46,15 @@ def orders_near(customer: Customer, chain: Chain, lookback_ms: int) -> set[str]:
     """Return the sales whose attribution a chain can have a part in, and some others."""
     until = max(chain.ended_at + lookback_ms, chain.open_until)
     near = set(customer.sales_between(chain.started_at, until))
-    if customer.sold_refs:
+    if customer.refers.sold:
         for ref in chain.refs:
-            near |= customer.sold_refs.get(ref, set())
+            near |= customer.refers.sold.get(ref, set())
     return near
 
 
 def _is_needed(customer: Customer, chain: Chain, policy: Policy) -> bool:
     """Say whether something remembered may still depend on a chain."""
-    if any(ref in customer.cost_refs for ref in chain.refs):
+    if any(ref in customer.refers.costs for ref in chain.refs):
         return True
     lookback = policy.lookback_ms_max
     for order_id in orders_near(customer, chain, lookback):
@@ -81,14 +81,14 @@ def _forget_singles(customer: Customer, limit: Millis) -> None:
     for event_id, resolution in list(customer.resolutions.items()):
         if resolution.fact.occurred_at < limit:
             customer.change("r", event_id)
-            customer.unindex_resolution(resolution.fact)
+            customer.refers.leave(resolution.fact)
             del customer.resolutions[event_id]
         else:
             oldest.append(resolution.fact.occurred_at)
     for event_id, cost in list(customer.costs.items()):
         if cost.fact.occurred_at < limit:
             customer.change("x", event_id)
-            customer.unindex_cost(cost.fact)
+            customer.refers.leave(cost.fact)
             del customer.costs[event_id]
         else:
             oldest.append(cost.fact.occurred_at)
@@ -119,7 +119,7 @@ def _forget_orders(customer: Customer, limit: Millis, policy: Policy) -> None:
         at = item.fact.occurred_at
         if order_id in gone or (at < limit and order_id not in bound):
             customer.change("o", order_id)
-            customer.unindex_order(item.fact)
+            customer.leave_order(item.fact)
             del customer.orders[order_id]
         elif at >= limit:
             oldest.append(at)

@@ -11,7 +11,7 @@ is not kept (RUL-KEEP): sent again, it counts again.
 
 import msgspec
 
-from processors.contact_lines import chain_entries
+from processors.contact_lines import chain_entries, event_tariffs
 from processors.customer import Customer
 from processors.forget import forget
 from processors.items import CostItem, LegItem, OrderItem, ResolutionItem
@@ -87,7 +87,10 @@ class Journeys:
         customer.observe(leg)
         item = LegItem(leg, version=1)
         chain = customer.add_alone(item)
-        item.booked = chain_entries(chain, (leg,), policy, displaced=False, events_charged_here=())
+        charged = event_tariffs((leg,), policy) if chain.has_fee else ()
+        item.booked = chain_entries(
+            chain, (leg,), policy, displaced=False, events_charged_here=charged
+        )
         customer.changed.add(("c", leg.contact_id))
         record = contact_record(customer, leg.contact_id, item, policy)
         forget(customer, before, policy)
@@ -130,7 +133,7 @@ class Journeys:
     ) -> None:
         before = {
             currency: settlement_of(customer, currency, self.policy)
-            for currency in customer.unlinked
+            for currency in customer.refers.unlinked
         }
         item = customer.orders.get(order.order_id)
         versions = [order]
@@ -138,9 +141,9 @@ class Journeys:
             item = customer.orders[order.order_id] = OrderItem(order, late=late)
         else:
             versions.append(item.fact)
-            customer.unindex_order(item.fact)
+            customer.leave_order(item.fact)
             item.fact = order
-        customer.index_order(order)
+        customer.enter_order(order)
         for version in versions:
             rebooking.affect_fees(version)
             ids = concerned(customer, version, before.get(version.currency), self.policy)
@@ -152,10 +155,10 @@ def _enter_resolution(customer: Customer, fact: Resolution, rebooking: Rebooking
     if item is None:
         customer.resolutions[fact.event_id] = ResolutionItem(fact)
     else:
-        customer.unindex_resolution(item.fact)
+        customer.refers.leave(item.fact)
         rebooking.affect_case(item.fact.case_id)
         item.fact = fact
-    customer.index_resolution(fact)
+    customer.refers.enter(fact)
     customer.change("r", fact.event_id)
     rebooking.affect_case(fact.case_id)
 
@@ -165,9 +168,9 @@ def _enter_cost(customer: Customer, fact: Cost, rebooking: Rebooking) -> None:
     if item is None:
         customer.costs[fact.event_id] = CostItem(fact)
     else:
-        customer.unindex_cost(item.fact)
+        customer.refers.leave(item.fact)
         item.fact = fact
-    customer.index_cost(fact)
+    customer.refers.enter(fact)
     rebooking.affect_cost(fact.event_id)
 
 
@@ -177,17 +180,17 @@ def is_plain(customer: Customer, leg: Contact) -> bool:
     It is new and joins no other leg; no order, cost, resolution or fee of the customer can
     depend on it. Then the general way would only find that out again, at three times the cost.
     """
-    if leg.chain_id is not None or leg.transfer_of is not None or leg.withdrawn:
-        return False
-    if leg.contact_id in customer.legs or leg.fee is not None:
+    if leg.transfer_of is not None or leg.withdrawn or leg.contact_id in customer.legs:
         return False
     if customer.sales and customer.sales[-1][0] >= leg.started_at:
         return False
-    if leg.contact_id in customer.joins or leg.contact_id in customer.same_chain:
+    if leg.case_id is not None and (
+        leg.fee is not None or leg.case_id in customer.refers.resolutions
+    ):
         return False
-    if leg.contact_id in customer.sold_refs or leg.contact_id in customer.cost_refs:
-        return False
-    return leg.case_id is None or leg.case_id not in customer.case_resolutions
+    return not customer.knows(leg.contact_id) and (
+        leg.chain_id is None or not customer.knows(leg.chain_id)
+    )
 
 
 def _former(customer: Customer, fact: Fact) -> Fact | None:

@@ -56,11 +56,11 @@ class Rebooking:
         customer = self.customer
         if customer.sales:
             self.affect_orders(orders_near(customer, chain, self.policy.lookback_ms_max))
-        if customer.cost_refs:
+        if customer.refers.costs:
             for ref in chain.refs:
-                self._costs |= customer.cost_refs.get(ref, set())
+                self._costs |= customer.refers.costs.get(ref, set())
         if chain.case_id is not None:
-            if chain.case_id in customer.case_resolutions:
+            if chain.case_id in customer.refers.resolutions:
                 self.affect_case(chain.case_id)
             for name in customer.case_chains.get(chain.case_id, ()):
                 if customer.chains[name].has_fee:
@@ -230,7 +230,7 @@ class Rebooking:
         customer = self.customer
         ids: set[str] = set()
         for ref in chain.refs:
-            ids |= customer.sold_refs.get(ref, set())
+            ids |= customer.refers.sold.get(ref, set())
         ids.update(customer.sales_between(chain.started_at, chain.open_until))
         for order_id in ids:
             item = customer.orders[order_id]

@@ -101,7 +101,7 @@ def contact_record(customer: Customer, name: str, item: LegItem, policy: Policy)
             cost += entry.amount_minor
         elif entry.currency == policy.currency:
             fee += entry.amount_minor
-    if customer.cost_refs:
+    if customer.refers.costs:
         cost += _concessions(customer, chain, policy)
     credited = customer.credits.get(name)
     if len(legs) == 1:
@@ -155,7 +155,7 @@ def _amounts(by_currency: Mapping[str, int]) -> tuple[CurrencyAmount, ...]:
 def _concessions(customer: Customer, chain: Chain, policy: Policy) -> int:
     ids: set[str] = set()
     for ref in chain.refs:
-        ids |= customer.cost_refs.get(ref, set())
+        ids |= customer.refers.costs.get(ref, set())
     return sum(
         entry.amount_minor
         for event_id in ids
@@ -206,7 +206,7 @@ def outcome_of(customer: Customer, chain: Chain, policy: Policy) -> str:
         return "abandoned" if chain.abandoned else "unknown"
     if chain.case_id is None:
         return "unknown"
-    ids = customer.case_resolutions.get(chain.case_id)
+    ids = customer.refers.resolutions.get(chain.case_id)
     if not ids:
         return "unknown"
     last = max(

@@ -18,19 +18,19 @@ def settlement_of(customer: Customer, currency: str, policy: Policy) -> Settleme
     known = customer.settled.get(currency)
     if known is None:
         known = _settle(customer, currency, [order_id for _, order_id in customer.sales], policy)
-        if currency in customer.unlinked:
+        if currency in customer.refers.unlinked:
             customer.settled[currency] = known
     return known
 
 
 def is_refunded(customer: Customer, sale: Order) -> bool:
     """Say whether any refund may concern a sale: one names it, or one names no order."""
-    return sale.order_id in customer.refunds_of or sale.currency in customer.unlinked
+    return sale.order_id in customer.refers.refunds or sale.currency in customer.refers.unlinked
 
 
 def settlement_for(customer: Customer, order: Order, policy: Policy) -> Settlement:
     """Return a settlement that is right for this sale or refund, settling no more than needed."""
-    if order.currency in customer.unlinked or order.currency in customer.settled:
+    if order.currency in customer.refers.unlinked or order.currency in customer.settled:
         return settlement_of(customer, order.currency, policy)
     named = order.order_id if order.kind == "sale" else order.refund_of
     return _settle(customer, order.currency, [] if named is None else [named], policy, order)
@@ -48,14 +48,14 @@ def _settle(
         item = customer.orders.get(order_id)
         if item is not None and _is_sale(item.fact, currency):
             sales.append(item.fact)
-    refund_ids = set(customer.unlinked.get(currency, ()))
+    refund_ids = set(customer.refers.unlinked.get(currency, ()))
     if only is None:
-        for ids in customer.refunds_of.values():
+        for ids in customer.refers.refunds.values():
             refund_ids |= ids
     else:
-        refund_ids |= customer.refunds_of.get(only.order_id, set())
+        refund_ids |= customer.refers.refunds.get(only.order_id, set())
         if only.refund_of is not None:
-            refund_ids |= customer.refunds_of.get(only.refund_of, set())
+            refund_ids |= customer.refers.refunds.get(only.refund_of, set())
     refunds = [
         (item.fact, sum(amount for _, amount in item.gone))
         for item in (customer.orders[i] for i in refund_ids)
@@ -83,11 +83,11 @@ def concerned(
     """
     ids = {order.order_id}
     if order.kind == "sale":
-        ids |= customer.refunds_of.get(order.order_id, set())
+        ids |= customer.refers.refunds.get(order.order_id, set())
     elif order.refund_of is not None:
         ids.add(order.refund_of)
-        ids |= customer.refunds_of.get(order.refund_of, set())
-    if before is None and order.currency not in customer.unlinked:
+        ids |= customer.refers.refunds.get(order.refund_of, set())
+    if before is None and order.currency not in customer.refers.unlinked:
         return ids
     if order.kind == "adjustment" or (before is not None and _comes_last(customer, order)):
         return ids
@@ -106,11 +106,11 @@ def concerned(
 
 def _comes_last(customer: Customer, order: Order) -> bool:
     """Say whether no refund can be laid on this sale: none names it, none is later."""
-    if order.kind != "sale" or order.order_id in customer.refunds_of:
+    if order.kind != "sale" or order.order_id in customer.refers.refunds:
         return False
     return all(
         customer.orders[refund_id].fact.occurred_at <= order.occurred_at
-        for refund_id in customer.unlinked.get(order.currency, ())
+        for refund_id in customer.refers.unlinked.get(order.currency, ())
     )
 
 

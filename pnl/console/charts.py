@@ -68,11 +68,10 @@ def rpc_chart(asked: Asked, points: tuple[DayPoint, ...]) -> dict[str, Any]:
 
 def _floor(revenue: list[float | None], widths: list[float | None]) -> dict[str, Any]:
     """Return where the axis begins: at 0, unless more than a tail of the band lies below."""
-    highest = max((v for v in revenue if v is not None), default=0.0)
-    lowest = min(
-        (v - (w or 0) for v, w in zip(revenue, widths, strict=True) if v is not None), default=0.0
-    )
-    below = min((v for v in revenue if v is not None), default=0.0) < 0
+    known = [(v, w or 0) for v, w in zip(revenue, widths, strict=True) if v is not None]
+    highest = max((v + w for v, w in known), default=0.0)
+    lowest = min((v - w for v, w in known), default=0.0)
+    below = min((v for v, _ in known), default=0.0) < 0
     return {} if below or lowest < -TAIL * highest else {"min": 0}
 
 
@@ -210,7 +209,9 @@ def _labels(asked: Asked, rows: list[DayPoint | None]) -> dict[str, Any]:
             if row.cost_per_contact_minor is not None:
                 ends.append((row.cost_per_contact_minor, "Cost", i, "var(--take)"))
     ends.sort()
-    highest = max((r.revenue_per_contact_minor or 0 for r in rows if r), default=0)
+    highest = max(
+        ((r.revenue_per_contact_minor or 0) + (r.ci_minor or 0) for r in rows if r), default=0
+    )
     near = len(ends) > 1 and (ends[1][0] - ends[0][0]) < LABEL_APART * highest
     # A label at the foot must not lie on the dates below it.
     at_foot = bool(ends) and ends[0][0] < LABEL_APART * highest

@@ -217,12 +217,12 @@ def _values(name: str, offered: tuple[str, ...], chosen: tuple[str, ...]) -> Htm
             el("span", value_name(value)),
             cls="p-check",
         )
-        for value in sorted(listed, key=_naturally)
+        for value in sorted(listed, key=naturally)
     ]
     return el("fieldset", el("legend", NAMES[name]), *boxes)
 
 
-def _naturally(value: str) -> list[tuple[int, str]]:
+def naturally(value: str) -> list[tuple[int, str]]:
     """Return what sorts a2 before a10: numbers by length, then by digits."""
     parts = re.split(r"(\d+)", value)
     return [(len(p) if p.isdigit() else 0, p) for p in parts]

@@ -6,7 +6,7 @@ Law (G-AGENT): people are listed by name, never ranked, and hidden below 30 cont
 from typing import Final
 
 from pnl.console.markup import NOTHING, Html, el, join
-from pnl.console.menus import NAMES, value_name
+from pnl.console.menus import NAMES, naturally, value_name
 from pnl.console.parts import head, level, meter, num, table
 from pnl.console.view import Asked
 from pnl.reports.model import ContactsReport, ContactsRow
@@ -47,10 +47,11 @@ def groups_table(
 
 def _shown(report: ContactsReport, by: str) -> tuple[list[ContactsRow], int]:
     """Return the rows that may be shown, and how many may not."""
+    rows = sorted(report.rows, key=lambda row: naturally(row.key[0][1]))
     if by != "agent":
-        return list(report.rows), 0
-    rows = [row for row in report.rows if row.handled >= AGENT_CONTACTS_MIN]
-    return rows, len(report.rows) - len(rows)
+        return rows, 0
+    many = [row for row in rows if row.handled >= AGENT_CONTACTS_MIN]
+    return many, len(rows) - len(many)
 
 
 def _note(said: object, columns: int) -> Html:

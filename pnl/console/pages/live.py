@@ -69,7 +69,7 @@ def page(asked: Asked) -> View:
     return View(
         title="Live board",
         blocks={
-            "p-heads": _headlines(asked, now, earlier),
+            "p-heads": _headlines(asked, now, earlier, statement.memo_value("M3")),
             "p-trend": _trend(asked, points),
             "p-health": _health(asked, reports.quality(scope), groups),
             "p-result": _statement(asked, statement, compared),
@@ -107,16 +107,18 @@ def _chart_scope(asked: Asked) -> Scope:
 # Headlines
 
 
-def _headlines(asked: Asked, now: Headlines, before: Headlines | None) -> Html:
+def _headlines(
+    asked: Asked, now: Headlines, before: Headlines | None, coverage: int | None
+) -> Html:
     shown = []
     for figure in now.all():
         earlier = None
         if before is not None:
             earlier = {h.name: h for h in before.all()}[figure.name]
-        first = figure.name == "net_revenue"
-        shown.append(
-            _headline(asked, figure, earlier, badge=provisional(asked) if first else NOTHING)
-        )
+        note = NOTHING
+        if figure.name == "net_revenue":
+            note = provisional(asked) or _coverage(asked, coverage)
+        shown.append(_headline(asked, figure, earlier, note))
     title = el("h2", f"Headlines, {scope_label(asked)}", cls="p-hide", id="p-heads-h")
     figures = el("div", *shown, cls="p-heads")
     return el(
@@ -124,7 +126,7 @@ def _headlines(asked: Asked, now: Headlines, before: Headlines | None) -> Html:
     )
 
 
-def _headline(asked: Asked, figure: Headline, before: Headline | None, *, badge: Html) -> Html:
+def _headline(asked: Asked, figure: Headline, before: Headline | None, note: Html) -> Html:
     title, definition = TITLES.get(figure.name, (figure.title, figure.definition))
     name = el("span", title)
     code = el("span", definition, cls="p-def")
@@ -136,9 +138,14 @@ def _headline(asked: Asked, figure: Headline, before: Headline | None, *, badge:
         el("p", name, code, cls="p-name"),
         el("div", value, spark, cls="p-big-row"),
         el("p", _change(asked, figure, before), cls="p-under"),
-        el("p", badge or _below(asked, figure, before), cls="p-under"),
+        el("p", note or _below(asked, figure, before), cls="p-under"),
         cls="p-head-fig",
     )
+
+
+def _coverage(asked: Asked, ppm: int | None) -> Html:
+    """Return how much of company net revenue is credited (M3): what a closed period says."""
+    return NOTHING if ppm is None else join([f"coverage {asked.figures.percent(ppm)} (M3)"])
 
 
 def _amount(asked: Asked, minor: int) -> str:
@@ -200,7 +207,7 @@ def _below(asked: Asked, figure: Headline, before: Headline | None) -> Html:
     elif figure.name == "unidentified" and figure.below is not None:
         parts.append(f"{asked.figures.count(figure.below)} without a customer")
     elif figure.name == "unattributed" and figure.below is not None:
-        parts.append(f"{_amount(asked, figure.below)} of net order revenue")
+        parts.append(f"{_amount(asked, figure.below)} of net revenue")
     elif figure.below is not None:
         parts.append(f"{figure.below_title} {_amount(asked, figure.below)}")
     return join(parts)

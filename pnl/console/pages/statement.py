@@ -366,5 +366,6 @@ def _reconciled(asked: Asked, now: Statement) -> Html:
         "From the result to the orders",
         facts((name, figures.money(minor, currency)) for name, minor in pairs),
         said_law(not difference, sentence),
+        said="of the whole company",
         width="p-w6",
     )

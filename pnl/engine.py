@@ -247,9 +247,12 @@ _KIND: Final[dict[type[Fact], Literal["contact", "resolution", "order", "cost"]]
 
 
 def _text(key: bytes | None) -> str | None:
-    """Return a key as text; None if it is none: its record cannot be a fact's."""
+    """Return a key as text; None if it is none: its record cannot be a fact's.
+
+    Nor can one under an empty key, whose prefix in the state is that of our own keys.
+    """
     try:
-        return None if key is None else key.decode()
+        return key.decode() if key else None
     except UnicodeDecodeError:
         return None
 

@@ -1,6 +1,7 @@
 """The pieces that book an order: its moments, what it books, entries without a contact."""
 
 from dataclasses import dataclass, field
+from typing import Final
 
 import msgspec
 
@@ -9,6 +10,10 @@ from processors.policy import Policy
 from processors.results import Basis, ClassNet, Credit, Entry
 from processors.settlement import CLASSES, Step
 from streams.facts import Millis, Order
+
+GOODS_MINOR_MAX: Final = 10**14
+"""The most a line's goods can cost: as much as a fact may state. Only refunds that add revenue to
+a line of next to nothing get there; without a limit one line could outgrow a row."""
 
 
 @dataclass(slots=True)
@@ -80,4 +85,5 @@ def goods_of(order: Order, place: int, moment: Moment, policy: Policy) -> tuple[
         return (0 if place in moment.cancelled else whole), basis
     if (net_minor < 0) != (gross < 0):
         net_minor = 0
-    return divide_half_even(whole * net_minor, gross), basis
+    cost = divide_half_even(whole * net_minor, gross)
+    return max(-GOODS_MINOR_MAX, min(cost, GOODS_MINOR_MAX)), basis

@@ -129,7 +129,11 @@ class Sink:
     def _store_next(self, wait: timedelta) -> int:
         again = bool(self._batch)
         if not again:
-            self._batch = self._gathered(wait)
+            try:
+                self._batch = self._gathered(wait)
+            except BaseException:
+                self._consumer.rewind()  # a later poll may have failed, the first records gone
+                raise
         if not self._batch:
             return 0
         written = self._writer.write(self._batch, again=again)

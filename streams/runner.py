@@ -132,11 +132,10 @@ class Runner:
         Raises Busy when the log stayed locked (call again later), Fenced when another owner took
         over (end).
         """
-        records = self._consumer.poll(self._records_max, wait)
-        if not records:
-            return 0
         try:
-            self._batch(records)
+            records = self._consumer.poll(self._records_max, wait)
+            if records:
+                self._batch(records)
         except BaseException:
             self._handler.drop()
             self._consumer.rewind()
@@ -196,7 +195,8 @@ class Runner:
         if isinstance(fact, Invalid):
             return Done("dead", fact.reason, fact.detail)
         done = self._handler.apply(record, fact, account.batch_id)
-        if done.disposition in ("applied", "late"):
+        # A superseded revision counts too, or *as of* would tell in which order the two came.
+        if done.disposition != "dead":
             at = event_time_of(fact)
             if account.event_time_max is None or at > account.event_time_max:
                 account.event_time_max = at

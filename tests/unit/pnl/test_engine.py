@@ -13,11 +13,12 @@ from processors.results import BatchRecord, LedgerRecord
 from streams import codec, failpoints
 from streams.clock import ManualClock
 from streams.facts import Fact, key_of
-from streams.log import EventLog, Outgoing
+from streams.log import Busy, EventLog, Outgoing
 from streams.memory_log import MemoryLog, MemoryPlace
 from streams.topics import BATCHES, CONTACTS, COSTS, DEAD_LETTERS, LEDGER, ORDERS, OUTPUT_NAMES
 from tests.poison.corpus import LOGGED_AT, corpus
-from tests.support.facts import at, contact, cost, order, refund
+from tests.support.busy import BusyLog
+from tests.support.facts import at, contact, cost, line, order, refund
 
 NOW = at(100)
 NO_WAIT = timedelta(0)
@@ -77,6 +78,57 @@ def test_every_poison_ends_as_a_dead_letter_and_the_next_good_record_is_applied(
     assert sum(source.applied for source in sources) == len(poisons)
     ledger = [msgspec.json.decode(v, type=LedgerRecord) for v in read(log, LEDGER)]
     assert {record.cause.id for record in ledger} == {f"good-{n}" for n in range(len(poisons))}
+
+
+def test_a_poison_hurts_no_batch_that_follows_others() -> None:
+    """Each alone in its batch, where the partition already has state of its own."""
+    log = memory_log(LOGGED_AT, partitions=1)
+    worker = worker_on(log, records_max=1)
+    append(log, COSTS, cost("good", "concession", at(0), 100))
+    drain(worker)
+    poisons = [poison for poison in corpus() if len(poison.value or b"") < 10_000]
+    for poison in poisons:
+        log.append(poison.topic, [Outgoing(poison.key, poison.value)])
+    drain(worker)
+    assert len(read(log, DEAD_LETTERS)) == len(poisons)
+
+
+def test_records_whose_poll_failed_are_polled_again() -> None:
+    """Busy in the middle of a poll skips nothing: the offsets are all accounted for."""
+    place = MemoryPlace(ManualClock(NOW), 1)
+    log = BusyLog(place, {1})
+    append(log, ORDERS, order("o1", at(1), 1000), order("o2", at(1), 1000))
+    worker = worker_on(log, records_max=1)
+    with pytest.raises(Busy):
+        worker.step(NO_WAIT)
+    drain(worker)
+    sources = [source for batch in batches(log) for source in batch.sources]
+    assert [(source.start, source.applied) for source in sources] == [(0, 1), (1, 1)]
+
+
+def test_as_of_is_the_same_in_whatever_order_revisions_come() -> None:
+    """Also where the newest revision moved the fact to an earlier time."""
+    first = contact("c1", at(5))
+    second = contact("c1", at(2), revision=1)
+    ends = []
+    for facts in ((first, second), (second, first)):
+        log = memory_log(partitions=1)
+        append(log, CONTACTS, *facts)
+        drain(worker_on(log))
+        ends.append(batches(log)[-1].event_time_max)
+    assert ends == [at(5), at(5)]
+
+
+def test_goods_beyond_all_measure_are_cut_to_what_a_fact_may_state() -> None:
+    """Refunds of less than nothing on a line that cost a fortune stop neither state nor store."""
+    log = memory_log()
+    sale = order("o1", at(2), None, lines=(line("l1", 1, cost_minor=10**14),))
+    append(log, CONTACTS, contact("c1", at(1)))
+    append(log, ORDERS, sale, refund("r1", "o1", at(3), -(10**14)))
+    drain(worker_on(log))
+    ledger = [msgspec.json.decode(v, type=LedgerRecord) for v in read(log, LEDGER)]
+    goods = sum(e.amount_minor for record in ledger for e in record.entries if e.line == "B")
+    assert goods == -(10**14)
 
 
 def test_a_refund_above_its_order_and_one_of_an_unknown_order_are_booked() -> None:

@@ -14,8 +14,11 @@ from sinks.store import Store
 from sinks.store_errors import Remedy, StoreError
 from sinks.verify import verify
 from streams import topics
+from streams.clock import ManualClock
 from streams.failpoints import VARIABLE, FailpointReached
-from streams.log import Outgoing, TopicPartition
+from streams.log import Busy, Outgoing, TopicPartition
+from streams.memory_log import MemoryLog, MemoryPlace
+from tests.support.busy import BusyLog
 from tests.support.facts import BASE, DAY, at, contact, order, refund
 from tests.support.results import book, contact_record, entry, ledger_record, put
 from tests.support.store import opened_store
@@ -195,6 +198,22 @@ def test_a_batch_too_large_for_the_store_is_halved(store: Store) -> None:
     assert unreliable.sizes == [8, 4, 2, 2, 2, 2, 8]
     unreliable.close()
     assert store.query(SUM) == [{"n": 16, "minor": 16}]
+
+
+def test_records_gathered_before_a_failed_poll_are_read_again(store: Store) -> None:
+    """Busy while a batch is gathered leaves out none of the records gathered until then."""
+    place = MemoryPlace(ManualClock(at(365)), 1)
+    log = BusyLog(place, {2})
+    append(log, [contact("c1", at(0)), order("o1", at(1), 500)])
+    journey(MemoryLog(place))
+    sink = Sink(log, store, linger=timedelta(milliseconds=20))
+    with pytest.raises(Busy):
+        sink.step(NOW)
+    while sink.step(NOW):
+        pass
+    assert store.query("SELECT count() AS n FROM v_contacts") == [{"n": 1}]
+    assert store.query("SELECT count() AS n FROM v_orders") == [{"n": 1}]
+    assert verify(store) == []
 
 
 def test_an_error_of_ours_stops_the_sink(store: Store) -> None:

@@ -46,12 +46,13 @@ class Page:
         bound: socket.socket,
         clock: Clock,
         on_fault: Callable[[BaseException], None],
+        ready: Callable[[], tuple[str, ...]],
     ) -> None:
         self._bound = bound
         self._on_fault = on_fault
         self.settings = replace(settings, port=bound.getsockname()[1])
         config = uvicorn.Config(
-            build(reports, self.settings, clock=clock),
+            build(reports, self.settings, ready, clock=clock),
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=GRACE_SECONDS,

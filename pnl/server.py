@@ -84,6 +84,13 @@ class Server:
             f"details are in {note}."
         ) from fault
 
+    def missing(self) -> tuple[str, ...]:
+        """Return a sentence for each thing that keeps this server from being ready."""
+        if self.pipeline.stopping.is_set():
+            return ("The server is stopping.",)
+        trouble = self.pipeline.store_trouble
+        return () if trouble is None else (f"The store takes no rows: {trouble}",)
+
     def answer(self, op: str, args: Mapping[str, Any]) -> Answer:
         """Answer a question about the folder."""
         return answer(op, args, self.pipeline, self.reports)

@@ -268,24 +268,3 @@ class BatchRecord(_Value, frozen=True):
     logged_at_max: Millis
     code_version: str
     policy: str
-
-
-class DeadLetter(_Value, frozen=True):
-    """`pnl.dead-letters.v1`: a record that could not be applied, where it lies, and why.
-
-    `value_base64` holds the first bytes; the whole stays at its coordinates while the input
-    topic keeps it. At most 64 KiB as encoded.
-    """
-
-    topic: str
-    epoch: int
-    partition: int
-    offset: int
-    logged_at: Millis
-    reason: str
-    detail: str
-    key_base64: str
-    value_size: int
-    value_sha256: str
-    value_base64: str
-    code_version: str

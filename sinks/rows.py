@@ -25,7 +25,6 @@ from processors.results import (
     ContactRecord,
     Credit,
     CurrencyAmount,
-    DeadLetter,
     Entry,
     Exceptional,
     LedgerRecord,
@@ -33,6 +32,7 @@ from processors.results import (
     PathContact,
 )
 from streams import topics
+from streams.dead_letters import DeadLetter
 from streams.facts import Millis
 from streams.log import Record
 

@@ -95,6 +95,7 @@ def _page(server: Server, port: int | None, say: Callable[[str], None]) -> Itera
         bound,
         server.clock,
         server.pipeline.fail,
+        server.missing,
     )
     page.start()
     while not (page.is_up or server.pipeline.stopping.wait(LOOK_SECONDS)):

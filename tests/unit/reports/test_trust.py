@@ -8,9 +8,10 @@ from pnl.reports.evidence import ReasonCount, TopicCounts
 from pnl.reports.model import Scope, Unbooked
 from pnl.reports.queries import Reports
 from processors.policy import Policy
-from processors.results import BatchRecord, BatchSource, DeadLetter
+from processors.results import BatchRecord, BatchSource
 from sinks.store import Store
 from streams.clock import ManualClock
+from streams.dead_letters import DeadLetter
 from streams.log import Outgoing
 from streams.sqlite_log import SqliteLog
 from tests.support.books import Books, at, chain, control, cost, order, sold

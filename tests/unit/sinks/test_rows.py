@@ -13,7 +13,6 @@ from processors.results import (
     ClassNet,
     Credit,
     CurrencyAmount,
-    DeadLetter,
     Exceptional,
     OrderRecord,
     PathContact,
@@ -21,6 +20,7 @@ from processors.results import (
 from sinks.rows import SOURCES, hours_of, input_type, month_of_hour, structure_of
 from sinks.store import Store
 from streams import topics
+from streams.dead_letters import DeadLetter
 from tests.support.facts import BASE
 from tests.support.results import contact_record, entry, ledger_record, put
 from tests.support.store import store as store

@@ -97,9 +97,11 @@ def contact_record(customer: Customer, name: str, item: LegItem, policy: Policy)
     first, last = legs[0], legs[-1]
     cost = fee = 0
     for entry in item.booked:
+        if entry.currency != policy.currency:
+            continue  # a fee in another, or booked before the reporting currency was changed
         if entry.line in _COST_LINES:
             cost += entry.amount_minor
-        elif entry.currency == policy.currency:
+        else:
             fee += entry.amount_minor
     if customer.refers.costs:
         cost += _concessions(customer, chain, policy)

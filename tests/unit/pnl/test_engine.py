@@ -9,13 +9,22 @@ import pytest
 
 from pnl.engine import JourneysWorker
 from processors.policy import Policy
-from processors.results import BatchRecord, LedgerRecord
+from processors.results import BatchRecord, ContactRecord, LedgerRecord
 from streams import codec, failpoints
 from streams.clock import ManualClock
 from streams.facts import Fact, key_of
 from streams.log import Busy, EventLog, Outgoing
 from streams.memory_log import MemoryLog, MemoryPlace
-from streams.topics import BATCHES, CONTACTS, COSTS, DEAD_LETTERS, LEDGER, ORDERS, OUTPUT_NAMES
+from streams.topics import (
+    BATCHES,
+    CONTACT_FACTS,
+    CONTACTS,
+    COSTS,
+    DEAD_LETTERS,
+    LEDGER,
+    ORDERS,
+    OUTPUT_NAMES,
+)
 from tests.poison.corpus import LOGGED_AT, corpus
 from tests.support.busy import BusyLog
 from tests.support.facts import at, contact, cost, line, order, refund
@@ -117,6 +126,17 @@ def test_as_of_is_the_same_in_whatever_order_revisions_come() -> None:
         drain(worker_on(log))
         ends.append(batches(log)[-1].event_time_max)
     assert ends == [at(5), at(5)]
+
+
+def test_a_cost_booked_in_a_former_currency_is_not_taken_for_the_present_one() -> None:
+    """The reporting currency changes; then an order touches a contact that was booked before."""
+    log = memory_log()
+    append(log, CONTACTS, contact("c1", at(1)))
+    drain(worker_on(log))
+    append(log, ORDERS, order("o1", at(2), 1000))
+    drain(JourneysWorker(log, Policy(currency="EUR"), code_version="test"))
+    records = [msgspec.json.decode(v, type=ContactRecord) for v in read(log, CONTACT_FACTS)]
+    assert [(r.cost_currency, r.cost_minor) for r in records] == [("GBP", -250), ("EUR", 0)]
 
 
 def test_goods_beyond_all_measure_are_cut_to_what_a_fact_may_state() -> None:

@@ -19,7 +19,7 @@ from processors.policy import Policy
 from processors.records import attribution_record, contact_record, order_record
 from processors.refunds import is_refunded, settlement_for
 from processors.results import AttributionRecord, ContactRecord, Entry, OrderRecord
-from processors.settlement import Step
+from processors.settlement import Settlement, Step
 from processors.touchpoints import Chain, eligible_path, sold_in
 from streams.facts import Contact, Order
 
@@ -38,6 +38,7 @@ class Rebooking:
         self._orders: set[str] = set()
         self._costs: set[str] = set()
         self._publish: set[str] = set()
+        self._settled: dict[tuple[str, str | None], Settlement] = {}
 
     # --- what is affected
 
@@ -162,7 +163,7 @@ class Rebooking:
             if order.kind == "sale":
                 steps: tuple[Step, ...] = ()
                 if is_refunded(customer, order):
-                    settlement = settlement_for(customer, order, policy)
+                    settlement = self._settlement(order)
                     steps = settlement.steps.get(order.order_id, ())
                 journey = self._journey(item)
                 book = book_sale(order, steps, journey, policy, local_days(policy.zone))
@@ -170,7 +171,7 @@ class Rebooking:
             elif order.kind == "adjustment":
                 due = book_adjustment(order)
             else:
-                settlement = settlement_for(customer, order, policy)
+                settlement = self._settlement(order)
                 due = book_orphan(order, settlement.orphaned.get(order.order_id, 0))
         changed: set[str] = set()
         if item.booked != tuple(due):
@@ -186,6 +187,14 @@ class Rebooking:
             )
         item.version += 1
         self.orders.append(order_record(customer.key, item, settlement))
+
+    def _settlement(self, order: Order) -> Settlement:
+        """Settle a sale and all its refunds once, however many of them are rebooked."""
+        named = order.order_id if order.kind == "sale" else order.refund_of
+        key = order.currency, named
+        if key not in self._settled:
+            self._settled[key] = settlement_for(self.customer, order, self.policy)
+        return self._settled[key]
 
     def _cost(self, event_id: str) -> None:
         customer = self.customer

@@ -1,6 +1,7 @@
 """A process that loads a generated year into a data folder, going on where a killed one stopped.
 
-python -m tests.soak.load FOLDER EVENTS SEED          appends, applies, stores; "ready", "done"
+python -m tests.soak.load --write YEAR EVENTS SEED    writes a year's records to a file
+python -m tests.soak.load YEAR FOLDER                 appends, applies, stores; "ready", "done"
 python -m tests.soak.load --digest FOLDER             prints what the folder holds, as JSON
 """
 
@@ -30,9 +31,17 @@ from streams.topics import INPUT_NAMES
 APPEND = 5_000
 BEHIND_MAX = 40_000
 FACTS_PER_CUSTOMER = 20
+LOADED = Loaded(settings=Settings(), files=(), variables=())
 
 
-def load(folder: Path, events: int, seed: int) -> None:
+def write(year: Path, events: int, seed: int) -> None:
+    """Write the records of a generated year: topic, key and value, a line each."""
+    with year.open("wb") as file:
+        for topic, fact in generate(events // FACTS_PER_CUSTOMER, events, seed).events():
+            file.write(b"\t".join([topic.encode(), key_of(fact).encode(), encode(fact)]) + b"\n")
+
+
+def load(year: Path, folder: Path) -> None:
     """Append what is missing of the year, and wait until all of it is stored."""
     data = DataFolder(folder)
     data.prepare()
@@ -44,20 +53,22 @@ def load(folder: Path, events: int, seed: int) -> None:
         passed: Counter[str] = Counter()
         batch: dict[str, list[Outgoing]] = {}
         size = 0
-        year = generate(events // FACTS_PER_CUSTOMER, events, seed)
-        for topic, fact in year.events():
-            passed[topic] += 1
-            if passed[topic] <= there[topic]:
-                continue
-            batch.setdefault(topic, []).append(Outgoing(key_of(fact).encode(), encode(fact)))
-            size += 1
-            if size == APPEND:
-                append(server, batch)
-                batch, size = {}, 0
+        with year.open("rb") as lines:
+            for line in lines:
+                name, key, value = line.rstrip(b"\n").split(b"\t")
+                topic = name.decode()
+                passed[topic] += 1
+                if passed[topic] <= there[topic]:
+                    continue
+                batch.setdefault(topic, []).append(Outgoing(key, value))
+                size += 1
+                if size == APPEND:
+                    append(server, batch)
+                    batch, size = {}, 0
         append(server, batch)
         while not is_caught_up(server.log):
             server.check()
-            pause(0.05)
+            pause(0.1)
         print("done", flush=True)
     lock.release()
 
@@ -66,12 +77,9 @@ def append(server: Server, batch: dict[str, list[Outgoing]]) -> None:
     """Append one batch when journeys are not too far behind."""
     while behind(server.log)[0] > BEHIND_MAX:
         server.check()
-        pause(0.02)
+        pause(0.1)
     for topic, outgoing in batch.items():
         server.log.append(topic, outgoing)
-
-
-LOADED = Loaded(settings=Settings(), files=(), variables=())
 
 
 def digest(folder: Path) -> dict[str, Any]:
@@ -84,7 +92,6 @@ def digest(folder: Path) -> dict[str, Any]:
         statement = json.loads(
             render_statement(server.reports.statement(scope, ("queue", "channel")), "json")
         )
-        del statement["as_of"]
         result = {
             "findings": [str(finding) for finding in findings],
             "statement": statement,
@@ -111,12 +118,14 @@ def hashes(store: Store) -> dict[str, list[dict[str, Any]]]:
 
 
 def main(arguments: list[str]) -> None:
-    """Load, or say what was loaded."""
+    """Write a year, load it, or say what was loaded."""
     tune_collector()
-    if arguments[0] == "--digest":
+    if arguments[0] == "--write":
+        write(Path(arguments[1]), int(arguments[2]), int(arguments[3]))
+    elif arguments[0] == "--digest":
         print(json.dumps(digest(Path(arguments[1]))))
     else:
-        load(Path(arguments[0]), int(arguments[1]), int(arguments[2]))
+        load(Path(arguments[0]), Path(arguments[1]))
 
 
 if __name__ == "__main__":

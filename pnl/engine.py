@@ -15,12 +15,18 @@ from typing import Final, Literal
 import msgspec
 
 from processors.customer import Customer
-from processors.items import ItemKey
+from processors.items import ItemKey, key_of_item
 from processors.journeys import Applied, Journeys
 from processors.laws import Breach, breaches
 from processors.policy import Policy
 from processors.results import BatchRecord, BatchSource, Cause, Exceptional, LedgerRecord
-from processors.state_codec import decode_customer, encode_item, item_key, prefix_of
+from processors.state_codec import (
+    decode_customer,
+    encode_item,
+    item_key,
+    prefix_of,
+    revision_key,
+)
 from streams.facts import Contact, Cost, Fact, Millis, Order, Resolution, identity_of
 from streams.log import EventLog, Outgoing, Record, StateReader
 from streams.runner import Account, Done, Runner
@@ -114,7 +120,10 @@ class JourneysHandler:
         assert record.key is not None
         key = record.key.decode()
         customer = batch.touched[key] = self._young[partition][key]
-        applied = self._journeys.apply(customer, fact)
+        forgotten = None
+        if self._journeys.is_beyond(customer, fact):
+            forgotten = self._forgotten_revision(partition, customer, fact)
+        applied = self._journeys.apply(customer, fact, forgotten)
         if applied.disposition == "dead":
             return Done("dead", "conflict", applied.conflict)
         if applied.disposition != "duplicate":
@@ -123,6 +132,15 @@ class JourneysHandler:
                 raise LawBroken(broken[0], record)
             self._hold(batch, record, record.key, fact, applied, batch_id)
         return _DONE[applied.disposition]
+
+    def _forgotten_revision(self, partition: int, customer: Customer, fact: Fact) -> int | None:
+        """Return the revision under which a fact was applied and forgotten; None if it was not."""
+        which = key_of_item(fact)
+        if which in customer.forgotten:
+            return customer.forgotten[which]
+        wanted = revision_key(customer.key, which)
+        found = dict(self._state.load(partition, wanted))
+        return int(found[wanted]) if wanted in found else None
 
     def _hold(
         self,
@@ -155,11 +173,11 @@ class JourneysHandler:
             for entry in applied.entries:
                 batch.sum_minor += entry.amount_minor
         for attribution in applied.attributions:
-            _put(outputs, ATTRIBUTIONS, attribution.order_id, _encode(attribution))
+            _put(outputs, ATTRIBUTIONS, attribution.order_id, key, _encode(attribution))
         for contact in applied.contacts:
-            _put(outputs, CONTACT_FACTS, contact.contact_id, _encode(contact))
+            _put(outputs, CONTACT_FACTS, contact.contact_id, key, _encode(contact))
         for order in applied.orders:
-            _put(outputs, ORDER_FACTS, order.order_id, _encode(order))
+            _put(outputs, ORDER_FACTS, order.order_id, key, _encode(order))
 
     def outputs(self, account: Account) -> Iterable[tuple[str, Sequence[Outgoing]]]:
         """Return what a partition number's batch puts out, and its batch record."""
@@ -214,6 +232,8 @@ class JourneysHandler:
                     item = customer.item(which)
                     value = None if item is None else encode_item(item)
                     changes.append((item_key(key, which), value))
+            for which, revision in customer.forgotten.items():
+                changes.append((revision_key(key, which), str(revision).encode()))
         if batch.stream_time is not None:
             changes.append((_STREAM_TIME, str(batch.stream_time).encode()))
         return changes
@@ -222,7 +242,7 @@ class JourneysHandler:
         """Make the open batch's customers the state; let the coldest go."""
         for partition, batch in self._open.items():
             for customer in batch.touched.values():
-                customer.changed.clear()
+                customer.written()
             self._stream_time[partition] = batch.stream_time
             young = self._young.get(partition, {})
             if len(young) > self._young_max:
@@ -257,8 +277,12 @@ def _text(key: bytes | None) -> str | None:
         return None
 
 
-def _put(outputs: dict[str, list[Outgoing]], topic: str, identity: str, value: bytes) -> None:
-    outputs.setdefault(topic, []).append(Outgoing(identity.encode(), value))
+def _put(
+    outputs: dict[str, list[Outgoing]], topic: str, identity: str, customer: bytes, value: bytes
+) -> None:
+    """Hold a record of the latest state of a thing, which is its identity under its customer."""
+    key = identity.encode() + b"\0" + customer
+    outputs.setdefault(topic, []).append(Outgoing(key, value))
 
 
 class JourneysWorker:

@@ -41,6 +41,7 @@ class Customer:
         "costs",
         "credits",
         "ends",
+        "forgotten",
         "joins",
         "key",
         "legs",
@@ -65,6 +66,8 @@ class Customer:
         self.oldest_single: Millis | None = None
         self.oldest_double: Millis | None = None
         self.changed: set[ItemKey] = set()
+        # Of facts that left since the last write: their revision, all that stays of them.
+        self.forgotten: dict[ItemKey, int] = {}
         self.legs: dict[str, LegItem] = {}
         self.orders: dict[str, OrderItem] = {}
         self.resolutions: dict[str, ResolutionItem] = {}
@@ -133,6 +136,16 @@ class Customer:
     def change(self, kind: Kind, identity: str) -> None:
         """Note that an item must be written to the state."""
         self.changed.add((kind, identity))
+
+    def forget_item(self, key: ItemKey, revision: int) -> None:
+        """Note that a fact is not remembered, but for its revision."""
+        self.changed.add(key)
+        self.forgotten[key] = revision
+
+    def written(self) -> None:
+        """Note that the state has what changed."""
+        self.changed.clear()
+        self.forgotten.clear()
 
     def item(self, key: ItemKey) -> Item | None:
         """Return an item, None if it was forgotten."""
@@ -312,7 +325,7 @@ class Customer:
         legs = self._members(name)
         for leg_id in legs:
             self._unlink(self.legs[leg_id].fact)
-            self.change("c", leg_id)
+            self.forget_item(("c", leg_id), self.legs[leg_id].fact.revision)
         self._drop_chain(name)
         for leg_id in legs:
             del self.legs[leg_id]

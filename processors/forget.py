@@ -74,20 +74,20 @@ def _forget_singles(customer: Customer, limit: Millis) -> None:
     oldest: list[Millis] = []
     for leg_id, leg in list(customer.legs.items()):
         if leg.fact.withdrawn and leg.fact.ended_at < limit:
-            customer.change("c", leg_id)
+            customer.forget_item(("c", leg_id), leg.fact.revision)
             del customer.legs[leg_id]
         elif leg.fact.withdrawn:
             oldest.append(leg.fact.ended_at)
     for event_id, resolution in list(customer.resolutions.items()):
         if resolution.fact.occurred_at < limit:
-            customer.change("r", event_id)
+            customer.forget_item(("r", event_id), resolution.fact.revision)
             customer.refers.leave(resolution.fact)
             del customer.resolutions[event_id]
         else:
             oldest.append(resolution.fact.occurred_at)
     for event_id, cost in list(customer.costs.items()):
         if cost.fact.occurred_at < limit:
-            customer.change("x", event_id)
+            customer.forget_item(("x", event_id), cost.fact.revision)
             customer.refers.leave(cost.fact)
             del customer.costs[event_id]
         else:
@@ -118,7 +118,7 @@ def _forget_orders(customer: Customer, limit: Millis, policy: Policy) -> None:
     for order_id, item in list(customer.orders.items()):
         at = item.fact.occurred_at
         if order_id in gone or (at < limit and order_id not in bound):
-            customer.change("o", order_id)
+            customer.forget_item(("o", order_id), item.fact.revision)
             customer.leave_order(item.fact)
             del customer.orders[order_id]
         elif at >= limit:

@@ -9,7 +9,7 @@ from typing import Final, Literal, TypeAlias
 import msgspec
 
 from processors.results import Entry
-from streams.facts import Contact, Cost, Order, Resolution
+from streams.facts import Contact, Cost, Fact, Order, Resolution
 
 STATE_VERSION: Final = 1
 """The layout of a stored item."""
@@ -55,3 +55,12 @@ class CostItem(msgspec.Struct, array_like=True, gc=False):
 
 
 Item: TypeAlias = LegItem | OrderItem | ResolutionItem | CostItem
+
+
+def key_of_item(fact: Fact) -> ItemKey:
+    """Return the key of a fact's item: its kind and identity."""
+    if isinstance(fact, Contact):
+        return "c", fact.contact_id
+    if isinstance(fact, Order):
+        return "o", fact.order_id
+    return ("r" if isinstance(fact, Resolution) else "x"), fact.event_id

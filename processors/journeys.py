@@ -6,7 +6,8 @@ one; equal or lower is a duplicate; equal revision with other values is a confli
 stands (RUL-SAME).
 
 A fact older than the horizon is booked, but it is too late to take part in attribution, and it
-is not kept (RUL-KEEP): sent again, it counts again.
+is not kept (RUL-KEEP). Of a fact that is not kept only its revision is remembered: sent again it
+is a duplicate, and a new revision is refused, for what it booked can no longer be corrected.
 """
 
 import msgspec
@@ -14,7 +15,7 @@ import msgspec
 from processors.contact_lines import chain_entries, event_tariffs
 from processors.customer import Customer
 from processors.forget import forget
-from processors.items import CostItem, LegItem, OrderItem, ResolutionItem
+from processors.items import CostItem, LegItem, OrderItem, ResolutionItem, key_of_item
 from processors.policy import Policy
 from processors.rebook import Rebooking
 from processors.records import contact_record
@@ -49,8 +50,16 @@ class Journeys:
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
 
-    def apply(self, customer: Customer, fact: Fact) -> Applied:
-        """Apply one fact to the customer whose key it carries, changing the customer."""
+    def apply(self, customer: Customer, fact: Fact, forgotten: int | None = None) -> Applied:
+        """Apply one fact to the customer whose key it carries, changing the customer.
+
+        `forgotten` is the revision under which a fact that `is_beyond` was applied before, if it
+        was.
+        """
+        if forgotten is not None:
+            if fact.revision <= forgotten:
+                return _DUPLICATE
+            return Applied("dead", conflict=f"revision {forgotten} of it is no longer remembered")
         old = _former(customer, fact)
         if old is not None:
             if fact.revision < old.revision or fact == old:
@@ -70,7 +79,9 @@ class Journeys:
         if old is not None:
             customer.unobserve(old)
         rebooking.run()
-        if not late:
+        if not kept:
+            customer.forget_item(key_of_item(fact), fact.revision)
+        elif not late:
             forget(customer, before, self.policy)
         return Applied(
             "late" if late else "applied",
@@ -95,6 +106,14 @@ class Journeys:
         record = contact_record(customer, leg.contact_id, item, policy)
         forget(customer, before, policy)
         return Applied("applied", item.booked, (), (record,), ())
+
+    def is_beyond(self, customer: Customer, fact: Fact) -> bool:
+        """Say whether a fact is so old that it may have been applied and forgotten."""
+        return (
+            self._is_late(customer, fact)
+            and _former(customer, fact) is None
+            and not self._is_kept(customer, fact)
+        )
 
     def _is_late(self, customer: Customer, fact: Fact) -> bool:
         """Say whether a fact is too old to take part: refunds find orders for two horizons."""

@@ -48,6 +48,12 @@ def item_key(customer_key: str, key: ItemKey) -> bytes:
     return f"{customer_key}\0{kind}{identity}".encode()
 
 
+def revision_key(customer_key: str, key: ItemKey) -> bytes:
+    """Return the state key of a forgotten fact's revision: no customer's keys begin like it."""
+    kind, identity = key
+    return f"\0forgotten\0{customer_key}\0{kind}{identity}".encode()
+
+
 def encode_item(item: Item) -> bytes:
     """Return an item's state value."""
     return _VERSION + _ENCODE(item)

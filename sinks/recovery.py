@@ -29,10 +29,13 @@ class _Held:
     offsets: int
 
 
-def align(log: EventLog, store: Store, consumer: Consumer) -> None:
-    """Move the sink's group, or empty the store, until the law above holds."""
+def align(log: EventLog, store: Store, consumer: Consumer, ends: dict[str, dict[int, int]]) -> None:
+    """Move the sink's group, or empty the store, until the law above holds.
+
+    `ends` are the end offsets of the outputs from before anybody wrote to them anew.
+    """
     held = {topic: _held(store, source.targets[0].table) for topic, source in SOURCES.items()}
-    if _is_ahead(log, held):
+    if _is_ahead(log.epoch, ends, held):
         if not store.embedded:
             raise StoreError(
                 f"the store {store.database!r} holds records that this log does not: it belongs "
@@ -75,11 +78,14 @@ def _held(store: Store, table: str) -> dict[tuple[int, int], _Held]:
     }
 
 
-def _is_ahead(log: EventLog, held: dict[str, dict[tuple[int, int], _Held]]) -> bool:
+def _is_ahead(
+    log_epoch: int,
+    ends: dict[str, dict[int, int]],
+    held: dict[str, dict[tuple[int, int], _Held]],
+) -> bool:
     for topic, by_place in held.items():
-        ends = log.end_offsets(topic)
         for (epoch, partition), held_here in by_place.items():
-            if epoch != log.epoch or held_here.next_offset > ends.get(partition, 0):
+            if epoch != log_epoch or held_here.next_offset > ends[topic].get(partition, 0):
                 return True
     return False
 

@@ -49,6 +49,8 @@ class Sink:
         self._code_version = code_version
         self._linger = linger
         self._consumer = log.consumer(GROUP, OUTPUT_NAMES)
+        # Read before journeys can write: a store that is ahead of them is ahead of a restored log.
+        self._ends_at_start = {topic: log.end_offsets(topic) for topic in OUTPUT_NAMES}
         self._writer = Writer(store, log.epoch)
         self._rollup: Rollup | None = None
         self._batch: list[Record] = []
@@ -119,7 +121,7 @@ class Sink:
             self._changed.wait(seconds)
 
     def _begin(self) -> None:
-        align(self._log, self._store, self._consumer)
+        align(self._log, self._store, self._consumer, self._ends_at_start)
         rollup = Rollup(self._store)
         rollup.mark_differing()
         with self._changed:

@@ -66,6 +66,11 @@ class Host(Protocol):
         ...
 
 
+POLL_BYTES_MAX: Final = 64 * 1024 * 1024
+"""A poll ends soon after this much: huge records must not fill the memory."""
+TAKE_RECORDS_MAX: Final = 1_000
+
+
 class SqliteState:
     """The committed state of a group."""
 
@@ -199,13 +204,15 @@ class SqliteConsumer:
         """Take turns over the partitions until the batch is full or all are read."""
         parts: dict[int, list[Record]] = {cursor.stream: [] for cursor in waiting}
         left = records_max
-        while waiting and left > 0:
-            share = max(1, left // len(waiting))
+        room = POLL_BYTES_MAX
+        while waiting and left > 0 and room > 0:
+            share = min(max(1, left // len(waiting)), TAKE_RECORDS_MAX)
             more: list[Cursor] = []
             for cursor in waiting:
-                taken = cursor.take(self._connection, min(share, left))
+                taken = cursor.take(self._connection, min(share, left)) if room > 0 else []
                 parts[cursor.stream] += taken
                 left -= len(taken)
+                room -= sum(len(record.value or b"") for record in taken)
                 if len(taken) == share:
                     more.append(cursor)
             waiting = more

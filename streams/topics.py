@@ -40,9 +40,9 @@ INPUTS: Final = (
 )
 OUTPUTS: Final = (
     Topic(name=LEDGER, key="customer", policy="keep"),
-    Topic(name=ATTRIBUTIONS, key="order_id", policy="compact"),
-    Topic(name=CONTACT_FACTS, key="contact_id", policy="compact"),
-    Topic(name=ORDER_FACTS, key="order_id", policy="compact"),
+    Topic(name=ATTRIBUTIONS, key="order_id NUL customer", policy="compact"),
+    Topic(name=CONTACT_FACTS, key="contact_id NUL customer", policy="compact"),
+    Topic(name=ORDER_FACTS, key="order_id NUL customer", policy="compact"),
     Topic(name=DEAD_LETTERS, key="source", policy="expire", retention_days=30),
     Topic(name=BATCHES, key="partition", policy="keep"),
 )

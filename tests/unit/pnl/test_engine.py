@@ -250,3 +250,49 @@ def test_a_worker_that_goes_on_where_another_stopped_writes_the_same() -> None:
             break
     for topic in OUTPUT_NAMES:
         assert read(one, topic) == read(many, topic)
+
+
+def test_a_history_of_many_horizons_sent_twice_counts_once() -> None:
+    """What is no longer remembered is a duplicate all the same; its revision is refused."""
+    log = memory_log(now_ms=at(3000))
+    for _ in range(2):
+        for day in range(0, 2400, 60):
+            append(log, CONTACTS, contact(f"c{day}", at(day)))
+            append(log, ORDERS, order(f"o{day}", at(day + 1), 1000))
+            append(log, ORDERS, refund(f"r{day}", f"o{day}", at(day + 2), 100))
+            append(log, COSTS, cost(f"x{day}", "concession", at(day + 3), 50))
+    drain(worker_on(log, records_max=50, hot_customers=1))
+    sources = [source for batch in batches(log) for source in batch.sources]
+    assert sum(source.applied + source.late for source in sources) == 160
+    assert sum(source.duplicate for source in sources) == 160
+    append(log, CONTACTS, contact("c0", at(0), revision=1))
+    drain(worker_on(log))
+    (letter,) = [json.loads(value) for value in read(log, DEAD_LETTERS)]
+    assert "no longer remembered" in letter["detail"]
+
+
+def test_a_late_fact_is_booked_once() -> None:
+    """A fact too late to be kept is booked when it first comes, and a duplicate from then on."""
+    log = memory_log(now_ms=at(3000))
+    append(log, CONTACTS, contact("new", at(2000)))
+    append(log, CONTACTS, contact("late", at(1)), contact("late", at(1)))
+    append(log, COSTS, cost("x", "concession", at(1), 50))
+    worker = worker_on(log)
+    drain(worker)
+    append(log, CONTACTS, contact("late", at(1)))
+    append(log, COSTS, cost("x", "concession", at(1), 50))
+    drain(worker)
+    sources = [source for batch in batches(log) for source in batch.sources]
+    assert sum(source.late for source in sources) == 2
+    assert sum(source.duplicate for source in sources) == 3
+
+
+def test_an_order_that_moves_from_a_guest_to_a_customer_survives_compaction() -> None:
+    """The withdrawal under the old key and the record under the new are not of one thing."""
+    log = memory_log(partitions=1)
+    guest = order("o1", at(1), 1000, customer_id=None)
+    append(log, ORDERS, guest, order("o1", at(1), 1000, customer_id="k9"))
+    append(log, ORDERS, order("o1", at(1), 1000, customer_id=None, withdrawn=True, revision=1))
+    drain(worker_on(log))
+    keys = {record.key for record in log.read("pnl.orders.v1", 0, 0, 100)}
+    assert keys == {b"o1\0o1", b"o1\0k9"}

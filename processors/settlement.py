@@ -92,12 +92,15 @@ class Account:
     local_day: LocalDay
     net: list[int] = field(default_factory=list)
     over: list[int] = field(default_factory=lambda: [0] * len(CLASSES))
+    class_net: list[int] = field(default_factory=lambda: [0] * len(CLASSES))
     spreads: list[Spread | None] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
     cancelled: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.net = [line.amount_minor for line in self.sale.lines]
+        for line in self.sale.lines:
+            self.class_net[CLASSES.index(line.product_class)] += line.amount_minor
         self.spreads = [term_of(line, self.local_day) for line in self.sale.lines]
 
     def places(self, product_class: str) -> list[int]:
@@ -111,10 +114,12 @@ class Account:
 
     def class_left(self) -> list[int]:
         """Return the remaining net per class, in contract order."""
-        left = [-over for over in self.over]
-        for line, net in zip(self.sale.lines, self.net, strict=True):
-            left[CLASSES.index(line.product_class)] += net
-        return left
+        return [net - over for net, over in zip(self.class_net, self.over, strict=True)]
+
+    def take(self, place: int, amount: int) -> None:
+        """Lower the net of a line, and of its class with it."""
+        self.net[place] -= amount
+        self.class_net[CLASSES.index(self.sale.lines[place].product_class)] -= amount
 
     def classes(self) -> list[int]:
         """Return which classes the order has lines of, in contract order."""
@@ -201,7 +206,7 @@ class _Step:
     def take_from_line(self, place: int, amount: int) -> None:
         """Take an amount from one line: first what is deferred, then what was earned."""
         account = self.account
-        account.net[place] -= amount
+        account.take(place, amount)
         spread = account.spreads[place]
         if spread is not None and amount > 0:
             deferred = spread.left(self.day)
@@ -226,13 +231,13 @@ class _Step:
         line = account.sale.lines[place]
         if term_of(line, account.local_day) is None:
             self.taken[place] += account.net[place]
-            account.net[place] = 0
+            account.take(place, account.net[place])
             return
         spread = account.spreads[place]
         if spread is not None:
             deferred = spread.left(self.day)
             if deferred:
-                account.net[place] -= deferred
+                account.take(place, deferred)
                 self.restart(place, max(self.day, spread.start), spread, None)
 
     def close(self) -> int:
@@ -288,10 +293,9 @@ class _Accounts:
     """The accounts of some sales, opened when a refund first looks into one."""
 
     def __init__(self, sales: Iterable[Order], local_day: LocalDay) -> None:
-        ordered = sorted(sales, key=lambda sale: (sale.occurred_at, sale.order_id))
-        self._sales = {sale.order_id: sale for sale in ordered}
-        self._ordered = ordered
-        self._times = [sale.occurred_at for sale in ordered]
+        self._sales = {sale.order_id: sale for sale in sales}
+        # The sales that may have something left, oldest first, ties by order_id.
+        self._alive = sorted((sale.occurred_at, sale.order_id) for sale in self._sales.values())
         self._local_day = local_day
         self._open: dict[str, Account] = {}
 
@@ -302,10 +306,24 @@ class _Accounts:
             account = self._open[order_id] = Account(self._sales[order_id], self._local_day)
         return account
 
-    def newest_first(self, before: Millis) -> Iterator[Order]:
-        """Return the sales before a moment, the newest first, ties by the greater order_id."""
-        for place in range(bisect_left(self._times, before) - 1, -1, -1):
-            yield self._ordered[place]
+    def newest_first(self, before: Millis) -> Iterator[Account]:
+        """Return the sales before a moment that have something left, the newest first."""
+        place = bisect_left(self._alive, (before, ""))
+        while place:
+            place -= 1
+            account = self.get(self._alive[place][1])
+            assert account is not None
+            if account.left() > 0:
+                yield account
+            else:
+                del self._alive[place]
+
+    def revive(self, account: Account) -> None:
+        """Note that an account may have something left again: a refund may also add."""
+        entry = (account.sale.occurred_at, account.sale.order_id)
+        place = bisect_left(self._alive, entry)
+        if self._alive[place : place + 1] != [entry]:
+            self._alive.insert(place, entry)
 
     def steps(self) -> dict[str, tuple[Step, ...]]:
         """Return what befell each sale that a refund touched."""
@@ -339,6 +357,7 @@ def settle(
             named = accounts.get(refund.refund_of)
             if named is not None and refund.occurred_at - named.sale.occurred_at <= horizon_ms:
                 took = apply_linked(named, refund)
+                accounts.revive(named)
                 taken[refund.order_id] = ((refund.refund_of, took),)
             elif not gone:
                 orphaned[refund.order_id] = 0 if refund.kind == "cancellation" else total
@@ -346,14 +365,13 @@ def settle(
         pieces: list[tuple[str, int]] = []
         total -= gone
         if link and refund.customer_id is not None and refund.kind in UNLINKABLE:
-            for sale in accounts.newest_first(refund.occurred_at):
-                if total <= 0 or refund.occurred_at - sale.occurred_at > horizon_ms:
+            for account in accounts.newest_first(refund.occurred_at):
+                age_ms = refund.occurred_at - account.sale.occurred_at
+                if total <= 0 or age_ms > horizon_ms:
                     break
-                account = accounts.get(sale.order_id)
-                if account is not None and account.left() > 0:
-                    took = apply_unlinked(account, refund, total)
-                    pieces.append((sale.order_id, took))
-                    total -= took
+                took = apply_unlinked(account, refund, total)
+                pieces.append((account.sale.order_id, took))
+                total -= took
         if pieces:
             taken[refund.order_id] = tuple(pieces)
         if refund.kind == "cancellation":

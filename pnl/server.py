@@ -16,6 +16,7 @@ from pnl.datafolder import DataFolder, FolderLock
 from pnl.errors import CheckFailed, UserError
 from pnl.pipeline import Pipeline, open_log, store_dsn
 from pnl.reports.queries import Reports
+from pnl.runtime import tune_collector
 from pnl.settings_load import Loaded
 from sinks.store import Store
 from sinks.store_errors import StoreError
@@ -63,6 +64,7 @@ class Server:
 
     def start(self) -> None:
         """Begin to apply what is in the log, by the policy of these settings from now on."""
+        tune_collector()
         if self.folder.record_policy(self.policy.version):
             self._say(
                 "The settings that decide amounts have changed: new facts are booked by them; "

@@ -19,17 +19,6 @@ def day_of_date(value: date) -> Day:
     return (value - _EPOCH_DATE).days
 
 
-def date_of_day(day: Day) -> date:
-    """Return the calendar date of a day."""
-    return _EPOCH_DATE + timedelta(days=day)
-
-
-def instant_of_day(day: Day, zone: ZoneInfo) -> Millis:
-    """Return when a local day begins, in milliseconds since 1970-01-01T00:00:00Z."""
-    midnight = datetime.combine(date_of_day(day), datetime.min.time(), tzinfo=zone)
-    return round(midnight.timestamp() * 1000)
-
-
 def day_of_instant(at: Millis, zone: ZoneInfo) -> Day:
     """Return the local day an instant falls on."""
     return day_of_date((_EPOCH + timedelta(milliseconds=at)).astimezone(zone).date())

@@ -92,14 +92,6 @@ def duration(milliseconds: int) -> str:
     return f"{minutes}:{seconds:02d}"
 
 
-def duration_words(milliseconds: int) -> str:
-    """Return a duration as a phrase: `9 min 12 s`."""
-    minutes, seconds = divmod(milliseconds // 1000, 60)
-    if minutes == 0:
-        return f"{seconds}{NO_BREAK}s"
-    return f"{minutes}{NO_BREAK}min {seconds}{NO_BREAK}s"
-
-
 def day(value: date, locale: str = LOCALE) -> str:
     """Return a date: `22 Nov 2026`."""
     return str(format_date(value, format="d MMM y", locale=locale))

@@ -15,7 +15,6 @@ from pnl.datafolder import DataFolder
 from pnl.pipeline import behind, is_caught_up
 from pnl.reports.model import Scope
 from pnl.reports.render import render_statement
-from pnl.runtime import tune_collector
 from pnl.server import Server, hold
 from pnl.settings import Settings
 from pnl.settings_load import Loaded
@@ -119,7 +118,6 @@ def hashes(store: Store) -> dict[str, list[dict[str, Any]]]:
 
 def main(arguments: list[str]) -> None:
     """Write a year, load it, or say what was loaded."""
-    tune_collector()
     if arguments[0] == "--write":
         write(Path(arguments[1]), int(arguments[2]), int(arguments[3]))
     elif arguments[0] == "--digest":

@@ -63,6 +63,4 @@ def test_shares_counts_durations_and_days_read_as_designed() -> None:
     assert money_text.share(None) == "null"
     assert money_text.count(-1234567) == MINUS + "1,234,567"
     assert money_text.duration(552_999) == "9:12"
-    assert money_text.duration_words(552_999) == "9\u00a0min 12\u00a0s"
-    assert money_text.duration_words(12_000) == "12\u00a0s"
     assert money_text.day(date(2026, 11, 22)) == "22 Nov 2026"

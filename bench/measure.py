@@ -84,6 +84,14 @@ class _Memory:
         self._at += len(polled)
         return polled
 
+    @property
+    def assignment(self) -> int:
+        """One owner has all."""
+        return 0
+
+    def keep(self) -> None:
+        """Nothing to keep."""
+
     def rewind(self) -> None:
         """Never happens: nothing fails here."""
         raise AssertionError

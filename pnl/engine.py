@@ -27,8 +27,19 @@ from processors.state_codec import (
     prefix_of,
     revision_key,
 )
-from streams.facts import Contact, Cost, Fact, Millis, Order, Resolution, identity_of
-from streams.log import EventLog, Outgoing, Record, StateReader
+from streams.codec import decode
+from streams.facts import (
+    Contact,
+    Cost,
+    Fact,
+    Millis,
+    Order,
+    Resolution,
+    event_time_of,
+    identity_of,
+)
+from streams.invalid import Invalid
+from streams.log import EventLog, Outgoing, Record, StateReader, shelf_of
 from streams.runner import Account, Done, Runner
 from streams.topics import (
     ATTRIBUTIONS,
@@ -40,11 +51,12 @@ from streams.topics import (
 )
 
 GROUP: Final = "journeys"
-_STREAM_TIME: Final = b"\0stream-time"
+_STREAM_TIME: Final = b"\0stream-time\0"
 """A state key no customer can have: the partition's largest event time."""
 
+_APPLIED: Final = Done("applied")
 _DONE: Final = {
-    "applied": Done("applied"),
+    "applied": _APPLIED,
     "duplicate": Done("duplicate"),
     "late": Done("late"),
 }
@@ -93,30 +105,52 @@ class JourneysHandler:
         self._stream_time.clear()
         self._open.clear()
 
-    def prepare(self, records: Sequence[Record]) -> None:
-        """Have every customer of the records decoded, with one look at the state a partition."""
-        missing: dict[int, dict[str, None]] = {}
-        for record in records:
-            key = _text(record.key)
-            young = self._young.setdefault(record.partition, {})
+    def process(
+        self, partition: int, records: Sequence[Record], batch_id: str
+    ) -> Sequence[tuple[int, Done]]:
+        """Decode and apply a batch of one partition; return what was not applied."""
+        self._prepare(partition, records)
+        batch = self._open[partition] = _Batch()
+        done: list[tuple[int, Done]] = []
+        times: list[Millis] = []
+        for index, record in enumerate(records):
+            fact = decode(record[0], record[4], record[5], record[3])
+            if isinstance(fact, Invalid):
+                done.append((index, Done("dead", fact.reason, fact.detail)))
+                continue
+            how = self._apply(batch, record, fact, batch_id)
+            if how is not _APPLIED:
+                done.append((index, how))
+            # A superseded revision counts too, or *as of* would tell in which order the two came.
+            if how.disposition != "dead":
+                times.append(event_time_of(fact))
+        before = self._load_stream_time(partition)
+        if before is not None:
+            times.append(before)
+        batch.stream_time = max(times, default=None)
+        return done
+
+    def _prepare(self, partition: int, records: Sequence[Record]) -> None:
+        """Have every customer of the records decoded, with one look at the state."""
+        young = self._young.setdefault(partition, {})
+        old = self._old.get(partition, {})
+        missing: list[str] = []
+        for raw in dict.fromkeys([record[4] for record in records]):
+            key = _text(raw)
             if key is None or key in young:
                 continue
-            customer = self._old.get(record.partition, {}).pop(key, None)
+            customer = old.pop(key, None)
             if customer is None:
-                missing.setdefault(record.partition, {})[key] = None
+                missing.append(key)
             else:
                 young[key] = customer
-        for partition, keys in missing.items():
-            found = self._state.load_each(partition, [prefix_of(key) for key in keys])
-            for key, rows in zip(keys, found, strict=True):
-                self._young[partition][key] = decode_customer(key, rows)
+        found = self._state.load_each(partition, [prefix_of(key) for key in missing])
+        for key, rows in zip(missing, found, strict=True):
+            young[key] = decode_customer(key, rows)
 
-    def apply(self, record: Record, fact: Fact, batch_id: str) -> Done:
+    def _apply(self, batch: _Batch, record: Record, fact: Fact, batch_id: str) -> Done:
         """Apply one fact to its customer and hold what it gave."""
         partition = record.partition
-        batch = self._open.get(partition)
-        if batch is None:
-            batch = self._open[partition] = _Batch()
         assert record.key is not None
         key = record.key.decode()
         customer = batch.touched[key] = self._young[partition][key]
@@ -139,7 +173,7 @@ class JourneysHandler:
         if which in customer.forgotten:
             return customer.forgotten[which]
         wanted = revision_key(customer.key, which)
-        found = dict(self._state.load(partition, wanted))
+        found = dict(self._state.load(partition, shelf_of(wanted)))
         return int(found[wanted]) if wanted in found else None
 
     def _hold(
@@ -179,12 +213,13 @@ class JourneysHandler:
         for order in applied.orders:
             _put(outputs, ORDER_FACTS, order.order_id, key, _encode(order))
 
-    def outputs(self, account: Account) -> Iterable[tuple[str, Sequence[Outgoing]]]:
-        """Return what a partition number's batch puts out, and its batch record."""
-        batch = self._open.setdefault(account.partition, _Batch())
-        before = self._load_stream_time(account.partition)
-        times = [at for at in (before, account.event_time_max) if at is not None]
-        batch.stream_time = max(times, default=None)
+    def outputs(self, partition: int) -> Iterable[tuple[str, Sequence[Outgoing]]]:
+        """Return what a partition number's batch puts out, by topic."""
+        return self._open[partition].outputs.items()
+
+    def records_of(self, account: Account) -> Iterable[tuple[str, Sequence[Outgoing]]]:
+        """Return the batch record."""
+        batch = self._open[account.partition]
         record = BatchRecord(
             batch_id=account.batch_id,
             partition=account.partition,
@@ -211,9 +246,9 @@ class JourneysHandler:
             logged_at_max=account.logged_at_max,
             code_version=self._code_version,
             policy=self._policy,
+            state_hash=account.state_hash,
         )
-        yield from batch.outputs.items()
-        yield BATCHES, [Outgoing(str(account.partition).encode(), _encode(record))]
+        return [(BATCHES, [Outgoing(str(account.partition).encode(), _encode(record))])]
 
     def _load_stream_time(self, partition: int) -> Millis | None:
         if partition not in self._stream_time:

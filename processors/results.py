@@ -256,7 +256,8 @@ class BatchRecord(_Value, frozen=True):
 
     `out_rows` and `out_sum_minor` count ledger entries and add their amounts, all currencies
     together: a checksum, not a sum of money. `event_time_max` is the largest event time applied
-    so far in this partition number (its stream time).
+    so far in this partition number (its stream time). `state_hash` is that of the partition's
+    state after the batch, where state and log could come apart.
     """
 
     batch_id: str
@@ -268,3 +269,4 @@ class BatchRecord(_Value, frozen=True):
     logged_at_max: Millis
     code_version: str
     policy: str
+    state_hash: int | None = None

@@ -279,7 +279,10 @@ _ORDERS: Final = Target(
 _BATCHES: Final = Target(
     table="batches",
     columns=_PLACE
-    | _plain(BatchRecord, "batch_id", "out_rows", "out_sum_minor", "code_version", "policy")
+    | _plain(
+        BatchRecord,
+        *("batch_id", "out_rows", "out_sum_minor", "code_version", "policy", "state_hash"),
+    )
     | {name: _time(name) for name in ("event_time_max", "logged_at_max")},
 )
 

@@ -23,10 +23,13 @@ class Gathered:
         self._check(partition)
         self.outputs.setdefault(TopicPartition(topic, partition), []).extend(records)
 
-    def put_state(self, partition: int, changes: Iterable[tuple[bytes, bytes | None]]) -> None:
-        """Set keys of the group's state; None removes one."""
+    def put_state(
+        self, partition: int, changes: Iterable[tuple[bytes, bytes | None]]
+    ) -> int | None:
+        """Set keys of the group's state; None removes one. No hash: one commit writes all."""
         self._check(partition)
         self.state.setdefault(partition, {}).update(changes)
+        return None
 
     def commit_offsets(self, offsets: Mapping[TopicPartition, int]) -> None:
         """Move the group to these next offsets. ValueError for what the consumer does not read."""

@@ -6,7 +6,11 @@ record once acknowledged is read by every later reader, in the order of its part
 *Offset* is a record's position; *committed* is the next offset a group will read. A group has
 one owner at a time: an owner that was replaced is *fenced* and can write nothing more.
 
-Errors are instructions: `Busy` try again later, `Fenced` and `LogDamaged` end the process.
+A log that several owners share out (Kafka) gives each some of the partitions and may change which:
+then the consumer's `assignment` changes, and what was read of records and state before is void.
+
+Errors are instructions: `Busy` try again later; `Fenced`, `LogDamaged` and `LogFailed` end the
+process.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -56,7 +60,7 @@ class OffsetRange(NamedTuple):
 
 
 class Busy(Exception):
-    """The log is held by another writer for longer than we wait: the same call may be repeated."""
+    """The log could not take this now, and took nothing of it: the same call may be repeated."""
 
 
 class Fenced(Exception):
@@ -67,17 +71,32 @@ class LogDamaged(Exception):
     """The log's content contradicts itself or is of an unknown format: stop, ask a person."""
 
 
-class StateReader(Protocol):
-    """The committed key-value state of a group, per partition."""
+class LogFailed(Exception):
+    """The log refused for good, or nobody can tell what it did: end, writing nothing more.
 
-    def load(self, partition: int, prefix: bytes) -> list[tuple[bytes, bytes]]:
-        """Return every (key, value) whose key starts with the prefix, in key order."""
+    A restart goes on from what is committed.
+    """
+
+
+def shelf_of(key: bytes) -> bytes:
+    """Return the shelf of a state key: all up to and with its last NUL, or nothing."""
+    return key[: key.rfind(b"\0") + 1]
+
+
+class StateReader(Protocol):
+    """The committed key-value state of a group, per partition.
+
+    A key is a *shelf* and a name: the shelf is all up to and with the last NUL, or nothing.
+    """
+
+    def load(self, partition: int, shelf: bytes) -> list[tuple[bytes, bytes]]:
+        """Return every (key, value) of a shelf, in key order."""
         ...
 
     def load_each(
-        self, partition: int, prefixes: Sequence[bytes]
+        self, partition: int, shelves: Sequence[bytes]
     ) -> list[list[tuple[bytes, bytes]]]:
-        """Return, for each prefix in the order given, what `load` would: one look for a batch."""
+        """Return, for each shelf in the order given, what `load` would: one look for a batch."""
         ...
 
 
@@ -88,8 +107,14 @@ class Transaction(Protocol):
         """Append records to one partition, in this order."""
         ...
 
-    def put_state(self, partition: int, changes: Iterable[tuple[bytes, bytes | None]]) -> None:
-        """Set keys of the group's state; None removes one."""
+    def put_state(
+        self, partition: int, changes: Iterable[tuple[bytes, bytes | None]]
+    ) -> int | None:
+        """Set keys of the group's state; None removes one.
+
+        Returns the hash of the partition's state with these changes, in [0, 2**63), where log and
+        state could come apart; None where one commit writes both.
+        """
         ...
 
     def commit_offsets(self, offsets: Mapping[TopicPartition, int]) -> None:
@@ -105,6 +130,11 @@ class Consumer(Protocol):
         """The group's committed state."""
         ...
 
+    @property
+    def assignment(self) -> int:
+        """How often the partitions owned have changed: only `poll` and `keep` change it."""
+        ...
+
     def poll(self, records_max: int, wait: timedelta) -> list[Record]:
         """Return the next records, each partition in offset order; empty after `wait` without any.
 
@@ -112,12 +142,16 @@ class Consumer(Protocol):
         """
         ...
 
+    def keep(self) -> None:
+        """Stay the owner without taking records: for who is held up longer than a batch takes."""
+        ...
+
     def rewind(self) -> None:
         """Forget what was polled and not committed: the next poll starts at what is."""
         ...
 
     def committed(self) -> dict[TopicPartition, int]:
-        """Return the next offset of every partition of the consumer's topics."""
+        """Return the next offset of every partition that this consumer owns."""
         ...
 
     def transaction(self) -> AbstractContextManager[Transaction]:
@@ -148,8 +182,8 @@ class EventLog(Protocol):
     def append(self, topic: str, records: Sequence[Outgoing]) -> list[OffsetRange]:
         """Append and return once durable; ranges in order of partition, one each.
 
-        Records of one partition keep their order. The partition is that of the key
-        (`partition_of`); a record without a key goes to partition 0.
+        Records of one partition keep their order. A key decides its partition, always the same;
+        a record without a key goes to partition 0.
         """
         ...
 

@@ -11,7 +11,15 @@ from datetime import timedelta
 
 from streams.clock import Clock, Deadline
 from streams.gathered import Gathered
-from streams.log import Fenced, OffsetRange, Outgoing, Record, TopicPartition, Transaction
+from streams.log import (
+    Fenced,
+    OffsetRange,
+    Outgoing,
+    Record,
+    TopicPartition,
+    Transaction,
+    shelf_of,
+)
 from streams.partitions import by_partition
 from streams.topics import PARTITIONS_DEFAULT
 
@@ -53,17 +61,17 @@ class _State:
         self._place = place
         self._group = group
 
-    def load(self, partition: int, prefix: bytes) -> list[tuple[bytes, bytes]]:
-        """Return every (key, value) whose key starts with the prefix, in key order."""
+    def load(self, partition: int, shelf: bytes) -> list[tuple[bytes, bytes]]:
+        """Return every (key, value) of a shelf, in key order."""
         with self._place.changed:
             kept = self._group.state.get(partition, {})
-            return sorted(item for item in kept.items() if item[0].startswith(prefix))
+            return sorted(item for item in kept.items() if shelf_of(item[0]) == shelf)
 
     def load_each(
-        self, partition: int, prefixes: Sequence[bytes]
+        self, partition: int, shelves: Sequence[bytes]
     ) -> list[list[tuple[bytes, bytes]]]:
-        """Return, for each prefix in the order given, what `load` would."""
-        return [self.load(partition, prefix) for prefix in prefixes]
+        """Return, for each shelf in the order given, what `load` would."""
+        return [self.load(partition, shelf) for shelf in shelves]
 
 
 class MemoryConsumer:
@@ -125,6 +133,14 @@ class MemoryConsumer:
             polled += kept.get(turn, [])[start : start + count]
             self._next[turn] = start + count
         return polled
+
+    @property
+    def assignment(self) -> int:
+        """Nobody shares the group: it never changes."""
+        return 0
+
+    def keep(self) -> None:
+        """Nothing to do: an owner stays one until another takes over."""
 
     def rewind(self) -> None:
         """Forget what was polled and not committed: the next poll starts at what is."""

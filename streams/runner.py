@@ -4,24 +4,27 @@ Law: outputs, state, the account of the batch and the input's next offsets are c
 or not at all; and every input offset ends as exactly one of applied, duplicate, late, dead. What
 was processed and not committed is dropped, and polled again.
 
-The runner is handed protocols and names no processor. Errors are instructions: `Busy` rewinds
-and is raised for the caller to wait and call again; anything else ends the process with nothing
-written. An error of the processing is ours: it is never taken for a bad record.
+The runner is handed protocols and names no processor: decoding is the handler's, and a batch of
+one partition at a time passes between them, so the loop costs next to nothing per record.
+
+Errors are instructions: `Busy` rewinds and is raised for the caller to wait and call again;
+anything else ends the process with nothing written. An error of the processing is ours: it is
+never taken for a bad record.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from operator import itemgetter
 from typing import Final, Literal, Protocol, TypeAlias
 
 import msgspec
 
-from streams.codec import decode
 from streams.dead_letters import dead_letter
-from streams.facts import Fact, Millis, event_time_of
 from streams.failpoints import failpoint
 from streams.invalid import Invalid
-from streams.log import Consumer, Outgoing, Record, StateReader, TopicPartition
+from streams.log import Consumer, Outgoing, Record, StateReader, TopicPartition, Transaction
 from streams.topics import DEAD_LETTERS
 
 Disposition: TypeAlias = Literal["applied", "duplicate", "late", "dead"]
@@ -50,12 +53,10 @@ class Source:
     counts: dict[Disposition, int] = field(default_factory=lambda: dict.fromkeys(DISPOSITIONS, 0))
     exceptions: list[tuple[Disposition, int, int]] = field(default_factory=list)
 
-    def count(self, disposition: Disposition, offset: int) -> None:
-        """Account for one offset; those passed over since the last one hold no record."""
+    def except_for(self, disposition: Disposition, offset: int) -> None:
+        """Account for an offset that was counted as applied and was not."""
+        self.counts["applied"] -= 1
         self.counts[disposition] += 1
-        self.end = offset + 1
-        if disposition == "applied":
-            return
         last = self.exceptions[-1] if self.exceptions else None
         if last is not None and last[0] == disposition and last[2] == offset:
             self.exceptions[-1] = (disposition, last[1], offset + 1)
@@ -65,36 +66,45 @@ class Source:
 
 @dataclass(slots=True)
 class Account:
-    """What a batch read in one partition number."""
+    """What a batch read in one partition number.
+
+    `logged_at_max` is the log's time of the newest record read; `state_hash` that of the
+    partition's state after the batch, None where it cannot come apart from the log.
+    """
 
     batch_id: str
     partition: int
     sources: dict[str, Source]
-    event_time_max: Millis | None = None
-    logged_at_max: Millis = 0
+    logged_at_max: int
+    state_hash: int | None = None
 
 
 class Handler(Protocol):
-    """The processing behind the runner: pure logic and its state, for one open batch at a time."""
+    """The processing behind the runner: its logic and its state, for one open batch at a time."""
 
     def open(self, state: StateReader) -> None:
         """Take the committed state to read from; nothing read before is valid."""
         ...
 
-    def prepare(self, records: Sequence[Record]) -> None:
-        """Read the state that the records of a batch may need."""
+    def process(
+        self, partition: int, records: Sequence[Record], batch_id: str
+    ) -> Sequence[tuple[int, Done]]:
+        """Process a batch of one partition number, holding its outputs and changes of state.
+
+        Returns (index of the record, how it ended) of those that were not applied, in order.
+        """
         ...
 
-    def apply(self, record: Record, fact: Fact, batch_id: str) -> Done:
-        """Process one fact, holding its outputs and its changes of state."""
-        ...
-
-    def outputs(self, account: Account) -> Iterable[tuple[str, Sequence[Outgoing]]]:
-        """Return the batch's outputs of a partition number by topic, its batch record last."""
+    def outputs(self, partition: int) -> Iterable[tuple[str, Sequence[Outgoing]]]:
+        """Return the outputs of the batch in a partition number, by topic."""
         ...
 
     def changes(self, partition: int) -> list[tuple[bytes, bytes | None]]:
         """Return what the batch changed in a partition's state."""
+        ...
+
+    def records_of(self, account: Account) -> Iterable[tuple[str, Sequence[Outgoing]]]:
+        """Return what tells readers of the batch itself: its batch record."""
         ...
 
     def promote(self) -> None:
@@ -104,6 +114,10 @@ class Handler(Protocol):
     def drop(self) -> None:
         """Forget the outputs and changes of the batch: it is lost."""
         ...
+
+
+_TOPIC: Final = itemgetter(0)
+_LOGGED_AT: Final = itemgetter(3)
 
 
 class Runner:
@@ -123,17 +137,19 @@ class Runner:
         self._epoch = epoch
         self._code_version = code_version
         self._records_max = records_max
-        self._next = consumer.committed()
-        handler.open(consumer.state)
+        self._begin()
 
     def step(self, wait: timedelta) -> int:
         """Process one batch; return how many records it held, 0 if none came within `wait`.
 
-        Raises Busy when the log stayed locked (call again later), Fenced when another owner took
-        over (end).
+        Raises Busy when nothing could be committed now (call again later); Fenced, LogDamaged,
+        LogFailed end the process.
         """
+        failpoint("W0")
         try:
             records = self._consumer.poll(self._records_max, wait)
+            if self._consumer.assignment != self._assignment:
+                self._begin()
             if records:
                 self._batch(records)
         except BaseException:
@@ -142,62 +158,72 @@ class Runner:
             raise
         return len(records)
 
+    def _begin(self) -> None:
+        """Take over what is owned now: the state is read anew."""
+        self._assignment = self._consumer.assignment
+        self._next = self._consumer.committed()
+        self._handler.open(self._consumer.state)
+
     def _batch(self, records: Sequence[Record]) -> None:
-        self._handler.prepare(records)
-        accounts: dict[int, Account] = {}
-        dead: dict[int, list[Outgoing]] = {}
+        by_partition: dict[int, list[Record]] = {}
         for record in records:
-            account = accounts.get(record.partition)
-            if account is None:
-                account = accounts[record.partition] = self._open(record.partition)
-            source = account.sources.get(record.topic)
-            if source is None:
-                start = self._next[TopicPartition(record.topic, record.partition)]
-                source = account.sources[record.topic] = Source(
-                    record.topic, record.partition, start, start
-                )
-            done = self._record(record, account)
-            source.count(done.disposition, record.offset)
-            account.logged_at_max = max(account.logged_at_max, record.logged_at)
-            if done.disposition == "dead":
-                invalid = Invalid(done.reason, done.detail)
-                value = dead_letter(record, self._epoch, invalid, self._code_version)
-                key = f"{record.topic}-{record.partition}-{record.offset}".encode()
-                dead.setdefault(record.partition, []).append(Outgoing(key, value))
-        failpoint("W1")
+            partition = record[1]
+            if partition in by_partition:
+                by_partition[partition].append(record)
+            else:
+                by_partition[partition] = [record]
+        accounts: list[Account] = []
+        dead: dict[int, list[Outgoing]] = {}
+        for partition, part in by_partition.items():
+            account = self._account(partition, part)
+            for index, done in self._handler.process(partition, part, account.batch_id):
+                record = part[index]
+                account.sources[record.topic].except_for(done.disposition, record.offset)
+                if done.disposition == "dead":
+                    dead.setdefault(partition, []).append(self._letter(record, done))
+            accounts.append(account)
+            failpoint("W2")
         offsets = {
             TopicPartition(source.topic, source.partition): source.end
-            for account in accounts.values()
+            for account in accounts
             for source in account.sources.values()
         }
+        failpoint("W1")
         with self._consumer.transaction() as tx:
-            for partition, account in accounts.items():
-                if partition in dead:
-                    tx.produce(DEAD_LETTERS, partition, dead[partition])
-                for topic, outgoing in self._handler.outputs(account):
-                    if outgoing:
-                        tx.produce(topic, partition, outgoing)
-                failpoint("W3")
-                tx.put_state(partition, self._handler.changes(partition))
+            for account in accounts:
+                self._write(tx, account, dead.get(account.partition, ()))
             tx.commit_offsets(offsets)
             failpoint("W6")
         failpoint("W8")
         self._next.update(offsets)
         self._handler.promote()
 
-    def _open(self, partition: int) -> Account:
-        """Begin a partition's account; its id is unique because offsets only grow."""
-        passed = sum(at for where, at in self._next.items() if where.partition == partition)
-        return Account(f"{self._epoch}-{partition}-{passed}", partition, {})
+    def _write(self, tx: Transaction, account: Account, letters: Sequence[Outgoing]) -> None:
+        partition = account.partition
+        if letters:
+            tx.produce(DEAD_LETTERS, partition, letters)
+            failpoint("W12")
+        for topic, outgoing in self._handler.outputs(partition):
+            tx.produce(topic, partition, outgoing)
+        failpoint("W3")
+        account.state_hash = tx.put_state(partition, self._handler.changes(partition))
+        for topic, outgoing in self._handler.records_of(account):
+            tx.produce(topic, partition, outgoing)
 
-    def _record(self, record: Record, account: Account) -> Done:
-        fact = decode(record.topic, record.key, record.value, record.logged_at)
-        if isinstance(fact, Invalid):
-            return Done("dead", fact.reason, fact.detail)
-        done = self._handler.apply(record, fact, account.batch_id)
-        # A superseded revision counts too, or *as of* would tell in which order the two came.
-        if done.disposition != "dead":
-            at = event_time_of(fact)
-            if account.event_time_max is None or at > account.event_time_max:
-                account.event_time_max = at
-        return done
+    def _account(self, partition: int, records: Sequence[Record]) -> Account:
+        """Open a batch's account as if all were applied; its id is unique: offsets only grow."""
+        passed = sum(at for where, at in self._next.items() if where.partition == partition)
+        sources: dict[str, Source] = {}
+        ends = {record[0]: record[2] + 1 for record in records}
+        for topic, count in Counter(map(_TOPIC, records)).items():
+            # Offsets passed over since the last batch hold no record.
+            start = self._next[TopicPartition(topic, partition)]
+            source = sources[topic] = Source(topic, partition, start, ends[topic])
+            source.counts["applied"] = count
+        batch_id = f"{self._epoch}-{partition}-{passed}"
+        return Account(batch_id, partition, sources, max(map(_LOGGED_AT, records)))
+
+    def _letter(self, record: Record, done: Done) -> Outgoing:
+        invalid = Invalid(done.reason, done.detail)
+        value = dead_letter(record, self._epoch, invalid, self._code_version)
+        return Outgoing(f"{record.topic}-{record.partition}-{record.offset}".encode(), value)

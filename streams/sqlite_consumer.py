@@ -79,17 +79,17 @@ class SqliteState:
         self._connection = connection
         self._group = group
 
-    def load(self, partition: int, prefix: bytes) -> list[tuple[bytes, bytes]]:
-        """Return every (key, value) whose key starts with the prefix, in key order."""
+    def load(self, partition: int, shelf: bytes) -> list[tuple[bytes, bytes]]:
+        """Return every (key, value) of a shelf, in key order."""
         with self._file.translated():
-            return load_state(self._connection, self._group, partition, prefix)
+            return load_state(self._connection, self._group, partition, shelf)
 
     def load_each(
-        self, partition: int, prefixes: Sequence[bytes]
+        self, partition: int, shelves: Sequence[bytes]
     ) -> list[list[tuple[bytes, bytes]]]:
-        """Return, for each prefix in the order given, what `load` would."""
+        """Return, for each shelf in the order given, what `load` would."""
         with self._file.translated():
-            return load_states(self._connection, self._group, partition, prefixes)
+            return load_states(self._connection, self._group, partition, shelves)
 
 
 class SqliteConsumer:
@@ -152,6 +152,14 @@ class SqliteConsumer:
                     if left == 0.0:
                         return []
                     self._host.wait_for_commit(min(left, LOOK_SECONDS))
+
+    @property
+    def assignment(self) -> int:
+        """Nobody shares the group: it never changes."""
+        return 0
+
+    def keep(self) -> None:
+        """Nothing to do: an owner stays one until another takes over."""
 
     def rewind(self) -> None:
         """Forget what was polled and not committed: the next poll starts at what is."""

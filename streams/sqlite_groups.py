@@ -106,43 +106,34 @@ def put_state(
 
 
 def load_state(
-    connection: sqlite3.Connection, group: int, partition: int, prefix: bytes
+    connection: sqlite3.Connection, group: int, partition: int, shelf: bytes
 ) -> list[tuple[bytes, bytes]]:
-    """Return (key, value) of every key with the prefix, in key order."""
-    after = _after(prefix)
-    upper = "" if after is None else " AND key < ?4"
-    return connection.execute(
-        "SELECT key, value FROM state WHERE consumer_group = ?1 AND partition = ?2 "
-        f"AND key >= ?3{upper} ORDER BY key",
-        (group, partition, prefix) if after is None else (group, partition, prefix, after),
-    ).fetchall()
+    """Return (key, value) of every key on the shelf, in key order."""
+    (found,) = load_states(connection, group, partition, [shelf])
+    return found
 
 
 def load_states(
-    connection: sqlite3.Connection, group: int, partition: int, prefixes: Sequence[bytes]
+    connection: sqlite3.Connection, group: int, partition: int, shelves: Sequence[bytes]
 ) -> list[list[tuple[bytes, bytes]]]:
-    """Return, for each prefix in the order given, what `load_state` would."""
-    found: list[list[tuple[bytes, bytes]]] = [[] for _ in prefixes]
-    for start in range(0, len(prefixes), ROWS_AT_ONCE):
+    """Return, for each shelf in the order given, what `load_state` would."""
+    found: list[list[tuple[bytes, bytes]]] = [[] for _ in shelves]
+    for start in range(0, len(shelves), ROWS_AT_ONCE):
         bounds: list[object] = []
-        for number, prefix in enumerate(prefixes[start : start + ROWS_AT_ONCE], start):
-            after = _after(prefix)
-            if after is None:
-                found[number] = load_state(connection, group, partition, prefix)
-            else:
-                bounds += (number, prefix, after)
-        if not bounds:
-            continue
-        # CROSS JOIN keeps the prefixes outside: a range of the index for each of them.
+        for number, shelf in enumerate(shelves[start : start + ROWS_AT_ONCE], start):
+            bounds += (number, shelf, _after(shelf))
+        # CROSS JOIN keeps the shelves outside: a range of the index for each of them.
         rows = connection.execute(
             f"WITH wanted (number, low, high) AS (VALUES {_rows(3, len(bounds) // 3)})"
             " SELECT number, key, value FROM wanted CROSS JOIN state"
-            " WHERE consumer_group = ? AND partition = ? AND key >= low AND key < high"
-            " ORDER BY number, key",
+            " WHERE consumer_group = ? AND partition = ? AND key >= low"
+            " AND (high IS NULL OR key < high) ORDER BY number, key",
             [*bounds, group, partition],
         )
         for number, key, value in rows.fetchall():
-            found[number].append((key, value))
+            # Between the bounds lie the shelves whose names begin with this one's, too.
+            if key.rfind(b"\0") + 1 == len(shelves[number]):
+                found[number].append((key, value))
     return found
 
 
@@ -153,7 +144,6 @@ def _rows(columns: int, rows: int) -> str:
     return ", ".join([row] * rows)
 
 
-def _after(prefix: bytes) -> bytes | None:
-    """Return the first key after all that have the prefix; None where there is no such key."""
-    stem = prefix.rstrip(b"\xff")
-    return stem[:-1] + bytes([stem[-1] + 1]) if stem else None
+def _after(shelf: bytes) -> bytes | None:
+    """Return the first key after all that begin with the shelf; None where there is no such key."""
+    return shelf[:-1] + b"\x01" if shelf else None

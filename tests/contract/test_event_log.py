@@ -471,32 +471,42 @@ def test_read_process_write_takes_every_record_once(log: EventLog) -> None:
 # State
 
 
-def test_state_is_loaded_by_prefix_in_key_order(log: EventLog) -> None:
-    """Keys are bytes in byte order; a prefix that ends in 0xff has no successor to trip over."""
+def test_state_is_loaded_by_shelf_in_key_order(log: EventLog) -> None:
+    """A shelf is all of a key up to its last NUL: longer and shorter ones are other shelves."""
     consumer = log.consumer(GROUP, [INPUT])
-    keys = [b"", b"a", b"a\x00", b"a\xff", b"a\xff\xff", b"ab", b"b", b"\xff", b"\xff\xff\x01"]
+    keys = [
+        b"",
+        b"a",
+        b"a\x00",
+        b"a\xff",
+        b"a\x00b",
+        b"a\x00\xff",
+        b"a\x00b\x00",
+        b"\x00c",
+        b"\xff",
+    ]
     with consumer.transaction() as transaction:
         transaction.put_state(0, [(key, b"v" + key) for key in reversed(keys)])
     load = consumer.state.load
-    assert load(0, b"") == [(key, b"v" + key) for key in sorted(keys)]
-    assert [key for key, _ in load(0, b"a")] == [b"a", b"a\x00", b"ab", b"a\xff", b"a\xff\xff"]
-    assert [key for key, _ in load(0, b"a\xff")] == [b"a\xff", b"a\xff\xff"]
-    assert [key for key, _ in load(0, b"\xff")] == [b"\xff", b"\xff\xff\x01"]
-    assert load(0, b"c") == []
+    assert load(0, b"") == [(key, b"v" + key) for key in (b"", b"a", b"a\xff", b"\xff")]
+    assert [key for key, _ in load(0, b"a\x00")] == [b"a\x00", b"a\x00b", b"a\x00\xff"]
+    assert [key for key, _ in load(0, b"a\x00b\x00")] == [b"a\x00b\x00"]
+    assert [key for key, _ in load(0, b"\x00")] == [b"\x00c"]
+    assert load(0, b"c\x00") == []
     assert load(1, b"") == []
 
 
-def test_state_of_many_prefixes_is_loaded_at_once(log: EventLog) -> None:
-    """Each prefix gets what it would get alone, in the order asked, however many there are."""
+def test_state_of_many_shelves_is_loaded_at_once(log: EventLog) -> None:
+    """Each shelf gets what it would get alone, in the order asked, however many there are."""
     consumer = log.consumer(GROUP, [INPUT])
     keys = [b"%04d\x00%d" % (n, m) for n in range(0, 1500, 2) for m in range(n % 4)]
     with consumer.transaction() as transaction:
-        transaction.put_state(0, [(key, b"v" + key) for key in [*keys, b"\xff\x01"]])
-    prefixes = [*(b"%04d\x00" % n for n in reversed(range(1500))), b"\xff", b"0002\x00"]
+        transaction.put_state(0, [(key, b"v" + key) for key in [*keys, b"\xff\x00\x01"]])
+    shelves = [*(b"%04d\x00" % n for n in reversed(range(1500))), b"\xff\x00", b"0002\x00", b""]
     state = consumer.state
-    assert state.load_each(0, prefixes) == [state.load(0, prefix) for prefix in prefixes]
-    assert sum(map(len, state.load_each(0, prefixes[:-1]))) == len(keys) + 1
-    assert state.load_each(1, prefixes) == [[] for _ in prefixes]
+    assert state.load_each(0, shelves) == [state.load(0, shelf) for shelf in shelves]
+    assert sum(map(len, state.load_each(0, shelves[:-2]))) == len(keys) + 1
+    assert state.load_each(1, shelves) == [[] for _ in shelves]
     assert state.load_each(0, []) == []
 
 
@@ -570,7 +580,7 @@ def test_a_group_given_up_goes_on_where_it_stood(place: Place) -> None:
     owner = place().consumer(GROUP, [INPUT])
     assert standing(owner) == {TopicPartition(INPUT, 0): 4}
     assert [r.offset for r in owner.poll(10, NO_WAIT)] == [4, 5, 6, 7, 8, 9]
-    assert owner.state.load(1, b"c/") == [(b"c/1", b"one"), (b"c/2", b"two")]
+    assert owner.state.load(1, b"") == [(b"c/1", b"one"), (b"c/2", b"two")]
 
 
 def test_a_closed_consumer_says_so(log: EventLog) -> None:
@@ -612,7 +622,7 @@ def test_what_was_committed_is_there_when_the_log_is_opened_again(place: Place) 
     assert again.epoch == epoch
     assert (everything(again, INPUT), everything(again, OUTPUT)) == (inputs, outputs)
     assert again.committed(GROUP)[TopicPartition(INPUT, 0)] == 4
-    assert again.consumer(GROUP, [INPUT]).state.load(1, b"c/1") == [(b"c/1", b"one")]
+    assert again.consumer(GROUP, [INPUT]).state.load(1, b"")[0] == (b"c/1", b"one")
     assert again.append(INPUT, values(1)) == [OffsetRange(INPUT, 0, 10, 11)]
 
 

@@ -256,6 +256,7 @@ def test_a_batch_record_becomes_its_account_and_its_sources(store: Store) -> Non
         "logged_at_max": moment(BASE),
         "code_version": "1",
         "policy": "p",
+        "state_hash": None,
     }
     rows = store.query("SELECT * FROM v_batch_sources ORDER BY log_position")
     assert [row["log_position"] for row in rows] == [0, 1]

@@ -19,8 +19,11 @@ install: $(VENV)/.ready ## the virtual environment with locked dependencies
 run: $(VENV)/.ready ## real orders, simulated contacts, replayed live; prints the page's address
 	$(VENV)/bin/pnl demo
 
-test: $(VENV)/.ready ## every test but the soak
-	$(PYTEST) -n 2 -m "not soak" tests
+test: $(VENV)/.ready ## every test that needs neither minutes nor Java
+	$(PYTEST) -n 2 -m "not soak and not kafka and not sink and not simulation" tests
+
+test-kafka: $(VENV)/.ready kafka-jars ## the log, the workers and their faults on a real broker
+	$(PYTEST) -rs -m "kafka and not soak" tests
 
 test-soak: $(VENV)/.ready ## minutes of load, killed at random moments
 	$(PYTEST) -m soak tests
@@ -31,6 +34,14 @@ lint: $(VENV)/.ready ## format, types, import contracts
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 
+.kafka/.ready: deploy/kafka/pom.xml
+	@command -v java mvn >/dev/null || { echo "Kafka needs Java 17 and Maven: apt-get install openjdk-17-jre-headless maven" >&2; exit 1; }
+	rm -rf .kafka/libs
+	mvn -q -B -Dstyle.color=never -f deploy/kafka/pom.xml dependency:copy-dependencies -DoutputDirectory=$(CURDIR)/.kafka/libs
+	touch $@
+
+kafka-jars: .kafka/.ready ## Apache Kafka, 54 MB, kept in .kafka
+
 check: lint test ## what CI runs first
 
 bench: $(VENV)/.ready ## speed, each figure behind a correctness gate
@@ -39,4 +50,4 @@ bench: $(VENV)/.ready ## speed, each figure behind a correctness gate
 lock: $(VENV)/.ready ## write requirements.lock anew
 	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --extra dev pyproject.toml -o requirements.lock
 
-.PHONY: help install run test test-soak lint check bench lock
+.PHONY: help install run test test-kafka test-soak kafka-jars lint check bench lock

@@ -1,0 +1,37 @@
+"""One real broker for the session; each test takes its own prefix of names, and so has it alone.
+
+Where Java or the jars are missing these tests are skipped, but never in CI.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from tests.support.kafka_broker import Cluster, missing
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is here; skip it where no broker can run, unless this is CI."""
+    reason = missing()
+    for item in items:
+        if Path(__file__).parent not in item.path.parents:
+            continue
+        item.add_marker(pytest.mark.kafka)
+        if reason is not None and os.environ.get("CI") != "true":
+            item.add_marker(pytest.mark.skip(f"not run: {reason}"))
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """One broker that every test leaves running; who stops or kills one starts its own."""
+    with Cluster(tmp_path_factory.mktemp("kafka")) as started:
+        yield started
+
+
+@pytest.fixture
+def prefix() -> str:
+    """Return what a test puts before its names of topics, groups and transactional ids."""
+    return f"t{uuid4().hex[:8]}."

@@ -35,10 +35,13 @@ lint: $(VENV)/.ready ## format, types, import contracts
 	$(VENV)/bin/lint-imports
 
 .kafka/.ready: deploy/kafka/pom.xml
-	@command -v java mvn >/dev/null || { echo "Kafka needs Java 17 and Maven: apt-get install openjdk-17-jre-headless maven" >&2; exit 1; }
+	@command -v java >/dev/null && command -v mvn >/dev/null || { echo "Kafka needs Java 17 and Maven: apt-get install openjdk-17-jre-headless maven" >&2; exit 1; }
 	rm -rf .kafka/libs
 	mvn -q -B -Dstyle.color=never -f deploy/kafka/pom.xml dependency:copy-dependencies -DoutputDirectory=$(CURDIR)/.kafka/libs
 	touch $@
+
+kafka: $(VENV)/.ready kafka-jars ## a real broker for development on port 9092; Ctrl-C stops it
+	@$(PY) -m tests.support.kafka_dev --port $(or $(PORT),9092)
 
 kafka-jars: .kafka/.ready ## Apache Kafka, 54 MB, kept in .kafka
 
@@ -50,4 +53,4 @@ bench: $(VENV)/.ready ## speed, each figure behind a correctness gate
 lock: $(VENV)/.ready ## write requirements.lock anew
 	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --extra dev pyproject.toml -o requirements.lock
 
-.PHONY: help install run test test-kafka test-soak kafka-jars lint check bench lock
+.PHONY: help install run test test-kafka test-soak kafka kafka-jars lint check bench lock

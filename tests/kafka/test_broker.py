@@ -1,12 +1,17 @@
 """The brokers that other tests stand on: they end in every way, and keep what they got."""
 
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
 
-from tests.support.kafka_broker import COMPACTED_SOON, Broker, Cluster
+from tests.support.kafka_broker import COMPACTED_SOON, Broker, Cluster, free_ports, is_free
 from tests.support.waiting import until
 
 
@@ -85,6 +90,25 @@ def test_compaction_takes_older_records_within_seconds(cluster: Cluster, prefix:
 
     until(compacted, 20, "older records are gone")
     assert read(cluster, topic)[-1] == b"newest"
+
+
+def test_the_broker_for_development_keeps_its_data(tmp_path: Path) -> None:
+    """`make kafka` says where it listens and ends well at Ctrl-C; a second start has the topics."""
+    port = next(port for port in free_ports(9) if is_free(port + 1) and is_free(port + 2))
+    command = [sys.executable, "-m", "tests.support.kafka_dev", "--folder", str(tmp_path)]
+    for topics in ([], ["mine"]):
+        with subprocess.Popen(
+            [*command, "--port", str(port)], stdout=subprocess.PIPE, text=True
+        ) as process:
+            assert process.stdout is not None
+            assert f"127.0.0.1:{port} " in process.stdout.readline()
+            admin = AdminClient({"bootstrap.servers": f"127.0.0.1:{port}", "log_level": 0})
+            assert list(admin.list_topics(timeout=10).topics) == topics
+            if not topics:
+                admin.create_topics([NewTopic("mine", 1)])["mine"].result(10)
+            process.send_signal(signal.SIGINT)
+            assert "stopped" in process.communicate(timeout=30)[0]
+        assert process.returncode == 0
 
 
 def test_two_of_three_brokers_go_on(tmp_path: Path) -> None:

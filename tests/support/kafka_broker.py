@@ -12,7 +12,7 @@ import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,7 +37,8 @@ PORTS: Final = range(20_000, 30_000)
 START_SECONDS: Final = 60
 STOP_SECONDS: Final = 30
 HEAP_MB: Final = {1: 512, 3: 384}
-JVM: Final = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.awt.headless=true")
+JVM_QUICK: Final = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+"""Starts in two seconds, is slower under load."""
 LOGGING: Final = (
     "-Dorg.slf4j.simpleLogger.showDateTime=true",
     "-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS",
@@ -79,17 +80,22 @@ def missing() -> str | None:
     return None
 
 
+def is_free(port: int) -> bool:
+    """Return whether nobody listens on a port."""
+    with socket.socket() as tried:
+        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            tried.bind((HOST, port))
+        except OSError:
+            return False
+    return True
+
+
 def free_ports(count: int) -> list[int]:
     """Return ports nobody listens on, different ones."""
     found: set[int] = set()
     while len(found) < count:
-        port = random.choice(PORTS)
-        with socket.socket() as tried:
-            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                tried.bind((HOST, port))
-            except OSError:
-                continue
+        if is_free(port := random.choice(PORTS)):
             found.add(port)
     return sorted(found)
 
@@ -100,9 +106,9 @@ def _dying_with_us(command: list[str]) -> list[str]:
     return [setpriv, "--pdeathsig", "KILL", *command] if setpriv else command
 
 
-def _java(*arguments: str, heap_mb: int) -> list[str]:
+def _java(flags: Iterable[str], *arguments: str) -> list[str]:
     """Return the command that runs one of Kafka's programs."""
-    return ["java", f"-Xmx{heap_mb}m", *JVM, *LOGGING, "-cp", f"{JARS}/*", *arguments]
+    return ["java", *flags, *LOGGING, "-cp", f"{JARS}/*", *arguments]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,14 +121,23 @@ class Ports:
     proxy: int
 
 
+def _free_ports_of(nodes: int) -> list[Ports]:
+    """Return ports for so many brokers."""
+    found = iter(free_ports(4 * nodes))
+    return [
+        Ports(client=client, controller=controller, behind=behind, proxy=proxy)
+        for client, controller, behind, proxy in zip(found, found, found, found, strict=True)
+    ]
+
+
 class Broker:
     """One process of Kafka, broker and controller at once."""
 
-    def __init__(self, node: int, ports: Ports, folder: Path, heap_mb: int) -> None:
+    def __init__(self, node: int, ports: Ports, folder: Path, flags: Sequence[str]) -> None:
         self.node, self.ports, self.folder = node, ports, folder
         self.log = folder / "log"
         """What it says."""
-        self._heap_mb = heap_mb
+        self._flags = flags
         self._properties = folder / "server.properties"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -157,14 +172,14 @@ class Broker:
         self._properties.write_text(COMMON.read_text() + "\n".join(lines) + "\n")
         if not (data / "meta.properties").exists():
             tool = ("kafka.tools.StorageTool", "format", "-t", IDENTITY)
-            command = _java(*tool, "-c", str(self._properties), heap_mb=128)
+            command = _java(JVM_QUICK, *tool, "-c", str(self._properties))
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             assert done.returncode == 0, done.stdout + done.stderr
 
     def launch(self) -> None:
         """Start the process and do not wait for it: `start` does."""
         assert not self.running, f"broker {self.node} runs already"
-        command = _java("kafka.Kafka", str(self._properties), heap_mb=self._heap_mb)
+        command = _java(self._flags, "kafka.Kafka", str(self._properties))
         with self.log.open("ab") as log:
             self._process = _STARTER.submit(
                 subprocess.Popen,
@@ -245,8 +260,10 @@ class Broker:
 class Cluster:
     """Brokers that know of each other: one, or three with three copies of everything.
 
-    `settings` are broker settings over the usual ones. Use it as a context, or `start` and `stop`;
-    what is done to all brokers is done here, what is done to one on `brokers[0..]`.
+    `settings` are broker settings over the usual ones. `quick`: what tests wait for is shortened,
+    and the JVM starts fast; without it the broker is as users run it, for figures of speed.
+    Use it as a context, or `start` and `stop`; what is done to all brokers is done here, what is
+    done to one on `brokers[0..]`.
     """
 
     def __init__(
@@ -254,20 +271,18 @@ class Cluster:
         folder: Path,
         nodes: int = 1,
         settings: Mapping[str, str] | None = None,
-        ports: tuple[Ports, ...] | None = None,
+        *,
+        ports: Sequence[Ports] = (),
+        quick: bool = True,
+        heap_mb: int | None = None,
     ) -> None:
-        if ports is None:
-            found = free_ports(4 * nodes)
-            fields = ("client", "controller", "behind", "proxy")
-            ports = tuple(
-                Ports(**dict(zip(fields, found[at : at + 4], strict=True)))
-                for at in range(0, len(found), 4)
-            )
+        flags = (f"-Xmx{heap_mb or HEAP_MB[nodes]}m", *(JVM_QUICK if quick else ()))
         self.brokers = tuple(
-            Broker(node, ports[node - 1], folder / f"broker-{node}", HEAP_MB[nodes])
-            for node in range(1, nodes + 1)
+            Broker(node, at, folder / f"broker-{node}", flags)
+            for node, at in enumerate(ports or _free_ports_of(nodes), 1)
         )
-        self._settings = self._copies(nodes) | QUICK | dict(settings or {})
+        usual = self._copies(nodes) | (QUICK if quick else {})
+        self._settings = usual | dict(settings or {})
 
     def _copies(self, nodes: int) -> dict[str, str]:
         """Return where the controllers are, and how many copies there are of what is written."""

@@ -2,7 +2,8 @@
 
 Law: a variable `PNL_…` beats `.env`, which beats `pnl.toml`, which beats the default. The file
 is the data folder's `pnl.toml`; where there is none, the current folder's. Nothing is ignored:
-an unknown section, key or `PNL_…` name is an error that names the place it stands in.
+an unknown section, key or `PNL_…` name is an error that names the place it stands in. A variable
+`PNL_…_FILE` names a file that holds the value: how a secret arrives without being seen.
 """
 
 import difflib
@@ -27,6 +28,7 @@ from pnl.errors import UserError
 from pnl.settings import Channel, FixedCharge, PerMinute, Settings
 
 PREFIX: Final = "PNL_"
+IN_FILE: Final = "_FILE"
 NOT_SETTINGS: Final = frozenset({"PNL_DATA", "PNL_FAILPOINTS"})
 """Names with our prefix that are no settings: the data folder, and where tests make us fail."""
 
@@ -80,6 +82,7 @@ def load(
     given = os.environ if environ is None else environ
     toml_file, env_file = settings_file(data, current), current / ".env"
     in_env_file = _read_env_file(env_file) if env_file.is_file() else {}
+    given, in_env_file = _with_contents(given, None), _with_contents(in_env_file, env_file)
     variables = _ours(given, None) + _ours(in_env_file, env_file)
     toml = _read_toml(toml_file) if toml_file else {}
     places: list[_Place] = []
@@ -160,6 +163,28 @@ def _ours(environ: Mapping[str, str], file: Path | None) -> tuple[str, ...]:
                 raise UserError(f'{place} is not JSON; write {{"name": value}}.') from None
         ours.append(name)
     return tuple(sorted(ours))
+
+
+def _with_contents(environ: Mapping[str, str], file: Path | None) -> dict[str, str]:
+    """Return the variables, in place of each `PNL_…_FILE` the one whose value its file holds."""
+    values = dict(environ)
+    for name, holder in environ.items():
+        if not (name.startswith(PREFIX) and name.endswith(IN_FILE)) or name in NOT_SETTINGS:
+            continue
+        place = f"{file}: {name}" if file else name
+        plain = name.removesuffix(IN_FILE)
+        if plain in environ:
+            raise UserError(f"{place} and {plain} are both set; keep one of them.")
+        del values[name]
+        try:
+            values[plain] = Path(holder).read_text("utf-8").strip()
+        except UnicodeDecodeError:
+            raise UserError(f"{place} names {holder}, which is not UTF-8 text.") from None
+        except OSError as error:
+            raise UserError(
+                f"{place} names {holder}, which cannot be read: {error.strerror}."
+            ) from None
+    return values
 
 
 def _suggestion(wrong: str, names: Mapping[str, object], prefix: str = "") -> str:

@@ -215,6 +215,25 @@ def test_a_bad_variable_is_named(variable: tuple[str, str], tmp_path: Path) -> N
     assert str(caught.value) == f"{tmp_path / '.env'}: {BAD_VARIABLES[variable]}"
 
 
+def test_a_secret_can_come_from_a_file(tmp_path: Path) -> None:
+    """`PNL_…_FILE` names the file that holds the value; the value is never part of what is told."""
+    (tmp_path / "dsn").write_text("http://sink:word@store:8123\n")
+    loaded = load(tmp_path, tmp_path, environ={"PNL_STORE__DSN_FILE": str(tmp_path / "dsn")})
+    assert loaded.settings.store.dsn is not None
+    assert loaded.settings.store.dsn.get_secret_value() == "http://sink:word@store:8123"
+    assert "word" not in f"{loaded}"
+
+
+def test_a_secret_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    """No file, or a value beside it: one sentence that names the variable."""
+    gone = {"PNL_STORE__DSN_FILE": str(tmp_path / "gone")}
+    with pytest.raises(UserError, match=r"^PNL_STORE__DSN_FILE names .*gone, which cannot be read"):
+        load(tmp_path, tmp_path, environ=gone)
+    both = gone | {"PNL_STORE__DSN": "http://store:8123"}
+    with pytest.raises(UserError, match="both set; keep one of them"):
+        load(tmp_path, tmp_path, environ=both)
+
+
 def test_names_that_are_no_settings_are_let_through(tmp_path: Path) -> None:
     """The data folder and the failpoints of tests share our prefix."""
     assert read(tmp_path, "", {"PNL_DATA": "x", "PNL_FAILPOINTS": "a:1:kill"}).variables == ()

@@ -18,19 +18,13 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from pnl.settings_log import Log, Workers, number
 from processors.policy import DAY_MS, ChannelRate, Policy, Tariff
 from streams.currencies import EXPONENTS
 from streams.facts import ProductClass
 
 AMOUNT_MINOR_MAX = 10**14
 DAYS_MAX = 3650
-
-
-def _number(value: object) -> object:
-    """Refuse true and false, which Python takes for 1 and 0."""
-    if isinstance(value, bool):
-        raise ValueError("is true or false where a number belongs")
-    return value
 
 
 def _zone(value: str) -> str:
@@ -51,11 +45,11 @@ def _currency(value: str) -> str:
     return value
 
 
-Minor: TypeAlias = Annotated[int, BeforeValidator(_number), Field(ge=0, le=AMOUNT_MINOR_MAX)]
-Days: TypeAlias = Annotated[int, BeforeValidator(_number), Field(ge=1, le=DAYS_MAX)]
-Ppm: TypeAlias = Annotated[int, BeforeValidator(_number), Field(ge=0, le=1_000_000)]
-Count: TypeAlias = Annotated[int, BeforeValidator(_number), Field(ge=0, le=AMOUNT_MINOR_MAX)]
-Positive: TypeAlias = Annotated[int, BeforeValidator(_number), Field(ge=1, le=AMOUNT_MINOR_MAX)]
+Minor: TypeAlias = Annotated[int, BeforeValidator(number), Field(ge=0, le=AMOUNT_MINOR_MAX)]
+Days: TypeAlias = Annotated[int, BeforeValidator(number), Field(ge=1, le=DAYS_MAX)]
+Ppm: TypeAlias = Annotated[int, BeforeValidator(number), Field(ge=0, le=1_000_000)]
+Count: TypeAlias = Annotated[int, BeforeValidator(number), Field(ge=0, le=AMOUNT_MINOR_MAX)]
+Positive: TypeAlias = Annotated[int, BeforeValidator(number), Field(ge=1, le=AMOUNT_MINOR_MAX)]
 Name: TypeAlias = Annotated[str, Field(min_length=1, max_length=256)]
 
 
@@ -155,16 +149,12 @@ class Channel(_Section):
         )
 
 
-class Log(_Section):
-    """Where facts lie; `full` survives a power cut, `normal` may lose its last second then."""
-
-    kind: Literal["sqlite"] = "sqlite"
-    durability: Literal["full", "normal"] = "full"
-    retention_days: Days | None = None
-
-
 class Store(_Section):
-    """Where results are queried: by default a chDB folder inside the data folder."""
+    """Where results are queried: by default a chDB folder inside the data folder.
+
+    With the log on Kafka it is a server's `http://USER:PASSWORD@HOST:8123`; a chDB folder serves
+    one process, `pnl run`.
+    """
 
     dsn: SecretStr | None = None
 
@@ -173,7 +163,7 @@ class Server(_Section):
     """Where the page is served, under which names besides the loopback's, in which language."""
 
     host: Name = "127.0.0.1"
-    port: Annotated[int, BeforeValidator(_number), Field(ge=1, le=65535)] = 8080
+    port: Annotated[int, BeforeValidator(number), Field(ge=1, le=65535)] = 8080
     allowed_hosts: tuple[Name, ...] = ()
     locale: Name = "en_GB"
 
@@ -181,8 +171,8 @@ class Server(_Section):
 class Limits(_Section):
     """Bounds of the running program."""
 
-    batch_records_max: Annotated[int, BeforeValidator(_number), Field(ge=1, le=100_000)] = 10_000
-    import_batch_records: Annotated[int, BeforeValidator(_number), Field(ge=1, le=100_000)] = 5_000
+    batch_records_max: Annotated[int, BeforeValidator(number), Field(ge=1, le=100_000)] = 10_000
+    import_batch_records: Annotated[int, BeforeValidator(number), Field(ge=1, le=100_000)] = 5_000
     disk_free_mib_min: Count = 256
 
 
@@ -206,6 +196,7 @@ class Settings(BaseSettings):
     channels: dict[Name, Channel] = {}
     log: Log = Log()
     store: Store = Store()
+    worker: Workers = Workers()
     server: Server = Server()
     limits: Limits = Limits()
 

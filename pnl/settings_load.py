@@ -33,6 +33,12 @@ NOT_SETTINGS: Final = frozenset({"PNL_DATA", "PNL_FAILPOINTS"})
 """Names with our prefix that are no settings: the data folder, and where tests make us fail."""
 
 
+_OPAQUE: Final = "client__"
+"""What a variable's name begins with, after its section, whose value is a property's as it is."""
+_SECRETS: Final = (("log", "client"), ("store", "dsn"))
+"""Settings of which no error repeats the value."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
     """The settings, and the files that they were read from (none: defaults and variables)."""
@@ -156,7 +162,7 @@ def _ours(environ: Mapping[str, str], file: Path | None) -> tuple[str, ...]:
             raise UserError(
                 f"{place} is no setting{_suggestion(section, Settings.model_fields, PREFIX)}."
             )
-        if value[:1] in ("{", "[") or not key:
+        if not key.startswith(_OPAQUE) and (value[:1] in ("{", "[") or not key):
             try:
                 json.loads(value)
             except ValueError:
@@ -206,6 +212,8 @@ def _sentence(error: ErrorDetails, places: list[_Place]) -> str:
 
 def _why(error: ErrorDetails, path: tuple[str, ...]) -> str:
     kind, context, given = error["type"], error.get("ctx", {}), error["input"]
+    if path[:2] in _SECRETS and kind == "string_type":
+        return "must be a string"
     if kind == "extra_forbidden":
         names = _names_at(path[:-1], str(error["loc"][2]) if len(error["loc"]) > 2 else "")
         return "is no setting" + _suggestion(path[-1], dict.fromkeys(names))
@@ -221,6 +229,8 @@ def _why(error: ErrorDetails, path: tuple[str, ...]) -> str:
         return text if text.startswith("is ") else f"cannot be used: {text}"
     if kind in ("model_type", "model_attributes_type", "dict_type"):
         return "must be a section of keys, not a value"
+    if kind == "string_pattern_mismatch":
+        return f"is {given!r}, but may hold letters, digits, '.', '_' and '-' alone"
     must = error["msg"].removeprefix("Input should ").split(", unable")[0]
     return f"is {given!r}, but must {must}"
 

@@ -8,6 +8,7 @@ import pytest
 from pnl.errors import UserError
 from pnl.settings_load import Loaded, load
 from processors.policy import DAY_MS, ChannelRate, Policy, Tariff
+from streams.kafka_settings import OURS
 
 EVERY_NAME = """
 [reporting]
@@ -172,7 +173,23 @@ BAD_FILES = {
         "[reporting] currency cannot be used: 'XXQ' is no ISO 4217 currency code such as GBP."
     ),
     "[server]\nport = 99999": ("[server] port is 99999, but must be less than or equal to 65535."),
-    '[log]\nkind = "kafka"': "[log] kind is 'kafka', but must be 'sqlite'.",
+    '[log]\nkind = "pulsar"': "[log] kind is 'pulsar', but must be 'sqlite' or 'kafka'.",
+    '[log]\nkind = "kafka"': (
+        '[log] cannot be used: kind is "kafka", so [log.client] needs "bootstrap.servers" = '
+        '"HOST:PORT".'
+    ),
+    '[log.client]\n"isolation.level" = "read_uncommitted"': (
+        "[log.client] isolation.level is not yours to set: reading uncommitted records would book "
+        "what never happened."
+    ),
+    "[log.client]\ngroup.id = 3": (
+        "[log.client] group.id is not yours to set: the group is the worker's."
+    ),
+    '[log.client]\nsasl.password = ["hunter2"]': "[log.client] sasl.password must be a string.",
+    '[log]\nslot = "a b"': (
+        "[log] slot is 'a b', but may hold letters, digits, '.', '_' and '-' alone."
+    ),
+    "[store]\ndsn = 2": "[store] dsn must be a string.",
     "x =": "pnl.toml is not TOML: Invalid value (at end of document).",
 }
 
@@ -221,7 +238,7 @@ def test_a_secret_can_come_from_a_file(tmp_path: Path) -> None:
     loaded = load(tmp_path, tmp_path, environ={"PNL_STORE__DSN_FILE": str(tmp_path / "dsn")})
     assert loaded.settings.store.dsn is not None
     assert loaded.settings.store.dsn.get_secret_value() == "http://sink:word@store:8123"
-    assert "word" not in f"{loaded}"
+    assert "sink:word" not in f"{loaded}"
 
 
 def test_a_secret_that_cannot_be_read_is_named(tmp_path: Path) -> None:
@@ -232,6 +249,62 @@ def test_a_secret_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     both = gone | {"PNL_STORE__DSN": "http://store:8123"}
     with pytest.raises(UserError, match="both set; keep one of them"):
         load(tmp_path, tmp_path, environ=both)
+
+
+KAFKA = '[log]\nkind = "kafka"\n[log.client]\nbootstrap.servers = "one:9092"\n'
+
+
+def test_properties_reach_the_client_library_however_they_are_written(tmp_path: Path) -> None:
+    """Dotted, quoted, as variables or as JSON: the same names; a variable goes first."""
+    toml = KAFKA + '"client.rack" = "a"\nsocket.keepalive.enable = true\nlinger.ms = 7\n'
+    variables = {
+        "PNL_LOG__CLIENT__BOOTSTRAP__SERVERS": "two:9092",
+        "PNL_LOG__CLIENT__SASL__PASSWORD": '{"looks": like json',
+    }
+    assert read(tmp_path, toml, variables).settings.log.properties() == {
+        "bootstrap.servers": "two:9092",
+        "client.rack": "a",
+        "socket.keepalive.enable": "true",
+        "linger.ms": "7",
+        "sasl.password": '{"looks": like json',
+    }
+    variables = {"PNL_LOG__CLIENT": '{"bootstrap.servers": "three:9092"}'}
+    assert read(tmp_path, toml, variables).settings.log.revealed("bootstrap.servers") == (
+        "three:9092"
+    )
+
+
+@pytest.mark.parametrize("name", sorted(OURS))
+def test_what_exactly_once_rests_on_is_refused_with_its_reason(name: str, tmp_path: Path) -> None:
+    """A property of ours is named, with why nobody else may set it."""
+    with pytest.raises(UserError) as caught:
+        read(tmp_path, f'{KAFKA}"{name}" = "hunter2"')
+    assert str(caught.value).endswith(f"[log.client] {name} is not yours to set: {OURS[name]}.")
+
+
+READABLE = KAFKA + (
+    'security.protocol = "SASL_PLAINTEXT"\nsasl.mechanism = "PLAIN"\nsasl.password = "hunter2"\n'
+)
+
+
+def test_a_password_does_not_travel_in_the_clear_unasked(tmp_path: Path) -> None:
+    """SASL PLAIN without TLS needs a word of the person who runs it."""
+    with pytest.raises(UserError, match="would travel in the clear") as caught:
+        read(tmp_path, READABLE)
+    assert "hunter2" not in str(caught.value)
+    allowed = READABLE.replace("[log]", "[log]\nplaintext_password = true")
+    assert read(tmp_path, allowed).settings.log.revealed("sasl.password") == "hunter2"
+    for safe in ("SASL_SSL", "ssl"):
+        read(tmp_path, READABLE.replace("SASL_PLAINTEXT", safe))
+    read(tmp_path, READABLE.replace('"PLAIN"', '"SCRAM-SHA-512"'))
+
+
+def test_secrets_are_in_no_text_of_the_settings(tmp_path: Path) -> None:
+    """Whatever prints settings prints stars for properties and DSN."""
+    toml = READABLE.replace("SASL_PLAINTEXT", "SASL_SSL") + '[store]\ndsn = "http://a:hunter2@b"\n'
+    loaded = read(tmp_path, toml)
+    for text in (repr(loaded), str(loaded.settings), loaded.settings.model_dump_json()):
+        assert "hunter2" not in text
 
 
 def test_names_that_are_no_settings_are_let_through(tmp_path: Path) -> None:

@@ -28,11 +28,14 @@ test-kafka: $(VENV)/.ready kafka-jars ## the log, the workers and their faults o
 test-soak: $(VENV)/.ready ## minutes of load, killed at random moments
 	$(PYTEST) -m soak tests
 
-lint: $(VENV)/.ready ## format, types, import contracts
+lint: $(VENV)/.ready ## format, types, import contracts, deployment files
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
+	$(VENV)/bin/check-jsonschema --quiet --builtin-schema vendor.compose-spec docker-compose.yml
+	$(VENV)/bin/compose-lint check --config deploy/compose-lint.yml --strict-config --no-env --quiet --skip-suppressed --fail-on low docker-compose.yml
+	$(VENV)/bin/hadolint --failure-threshold info deploy/Dockerfile
 
 .kafka/.ready: deploy/kafka/pom.xml
 	@command -v java >/dev/null && command -v mvn >/dev/null || { echo "Kafka needs Java 17 and Maven: apt-get install openjdk-17-jre-headless maven" >&2; exit 1; }
@@ -50,7 +53,11 @@ check: lint test ## what CI runs first
 bench: $(VENV)/.ready ## speed, each figure behind a correctness gate
 	$(PY) -m bench.run
 
-lock: $(VENV)/.ready ## write requirements.lock anew
-	$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --extra dev pyproject.toml -o requirements.lock
+# The second is for the image, without the embedded engine; the third builds our own wheel there.
+LOCK := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes
+lock: $(VENV)/.ready ## write the three locks anew
+	$(LOCK) --extra dev pyproject.toml -o requirements.lock
+	$(LOCK) --no-annotate -c requirements.lock --excludes deploy/not-in-production.txt pyproject.toml -o requirements-production.lock
+	echo hatchling | $(LOCK) --no-annotate -c requirements.lock - -o deploy/build.lock
 
 .PHONY: help install run test test-kafka test-soak kafka kafka-jars lint check bench lock

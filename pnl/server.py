@@ -13,7 +13,8 @@ from typing import Any, Final, Self
 from pnl.answers import answer
 from pnl.control import Answer, ControlServer
 from pnl.datafolder import DataFolder, FolderLock
-from pnl.errors import CheckFailed, UserError
+from pnl.engine import LawBroken
+from pnl.errors import CheckFailed, LawBreach, UserError
 from pnl.pipeline import Pipeline, open_log, store_dsn
 from pnl.reports.queries import Reports
 from pnl.runtime import tune_collector
@@ -21,9 +22,9 @@ from pnl.settings_load import Loaded
 from sinks.store import Store
 from sinks.store_errors import StoreError
 from streams.clock import Clock, Deadline, pause
-from streams.log import Busy, Fenced, LogDamaged
+from streams.log import Busy, Fenced, LogDamaged, LogFailed
 
-EXPECTED: Final = (UserError, CheckFailed, Busy, Fenced, LogDamaged, StoreError, OSError)
+EXPECTED: Final = (UserError, CheckFailed, Busy, Fenced, LogDamaged, LogFailed, StoreError, OSError)
 """Faults that say all there is to say; any other is a bug of ours."""
 HOLD_WAIT: Final = timedelta(minutes=10)
 SERVERS: Final = ("pnl run", "pnl demo")
@@ -81,7 +82,8 @@ class Server:
             raise fault
         note = self.folder.path / "fault.txt"
         note.write_text("".join(traceback.format_exception(fault)), "utf-8")
-        raise CheckFailed(
+        kind = LawBreach if isinstance(fault, LawBroken) else CheckFailed
+        raise kind(
             f"A bug stopped the program: {type(fault).__name__}: {fault}. Nothing is lost; "
             f"details are in {note}."
         ) from fault

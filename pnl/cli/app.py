@@ -10,8 +10,9 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from pnl.cli.ending import INTERRUPTED, INTERRUPTED_TEXT, end_on_signals, ending
+from pnl.cli.ending import INTERRUPTED_TEXT, end_on_signals, ending
 from pnl.cli.options import DATA_DEFAULT, Data, Format, Plain, Port, Shown, ShownPlain
+from pnl.errors import Exit
 
 app = typer.Typer(
     name="pnl",
@@ -318,6 +319,6 @@ def outcome(arguments: list[str]) -> int:
         if sentence:
             typer.echo(f"pnl: {sentence}", err=True)
         return code
-    if code == INTERRUPTED:  # how typer returns a Ctrl-C
+    if code == Exit.INTERRUPTED:  # how typer returns a Ctrl-C
         typer.echo(f"pnl: {INTERRUPTED_TEXT}", err=True)
     return code if isinstance(code, int) else 0

@@ -1,54 +1,58 @@
-"""How a command ends: one function from what went wrong to a sentence and an exit code.
-
-0 done · 1 a check failed or the program could not go on · 2 the person's mistake · 130 stopped
-by Ctrl-C or a signal before it was done.
-"""
+"""How a command ends: one function from what went wrong to a sentence and an exit code."""
 
 import signal
 from types import FrameType
 
-from pnl.errors import CheckFailed, Interrupted, UserError
+from pnl.errors import CheckFailed, Exit, Interrupted, LawBreach, UserError
 
-INTERRUPTED = 130
 INTERRUPTED_TEXT = "Stopped before the end. Nothing is lost; the same command can be run again."
 
 
-def ending(error: BaseException) -> tuple[str, int]:
+def ending(error: BaseException) -> tuple[str, Exit]:
     """Return the sentence for standard error and the exit code."""
     match error:
         case UserError():
-            return str(error), 2
+            return str(error), Exit.MISTAKE
+        case LawBreach():
+            return str(error), Exit.LAW_BROKEN
         case CheckFailed():
-            return str(error), 1
+            return str(error), Exit.FAILED
         case Interrupted():
-            return str(error), INTERRUPTED
+            return str(error), Exit.INTERRUPTED
         case KeyboardInterrupt():
-            return INTERRUPTED_TEXT, INTERRUPTED
+            return INTERRUPTED_TEXT, Exit.INTERRUPTED
         case BrokenPipeError():
-            return "", 1
+            return "", Exit.FAILED
     return _of_a_part(error)
 
 
-def _of_a_part(error: BaseException) -> tuple[str, int]:
+def _of_a_part(error: BaseException) -> tuple[str, Exit]:
     """Name what the parts raise; they are loaded already if they raised it."""
     name, text = type(error).__name__, str(error).rstrip(".")
     match name:
         case "ImportProblem":
-            return f"{text}.", 2
+            return f"{text}.", Exit.MISTAKE
         case "Busy":
-            return f"The log is locked by another process: {text}. Try again.", 1
+            return f"The log took nothing just now: {text}. Try again.", Exit.FAILED
         case "Fenced":
-            return "Another process took over this data folder; this one stopped.", 1
+            return f"Another process took over; this one stopped ({text}).", Exit.FENCED
         case "LogDamaged":
-            return f"The log is damaged: {text}. See `pnl doctor`.", 1
+            return f"The log is damaged: {text}. See `pnl doctor`.", Exit.DAMAGED
+        case "LogFailed" | "KafkaException":
+            return f"The log failed: {text}. A restart goes on from there.", Exit.LOG_FAILED
         case "StoreError":
-            return f"The store did not answer: {text}. See `pnl doctor`.", 1
+            retry = getattr(getattr(error, "remedy", None), "name", "") == "RETRY"
+            code = Exit.FAILED if retry else Exit.STORE_STOPPED
+            return f"The store did not answer: {text}. See `pnl doctor`.", code
+        case "LawBroken":
+            return f"A law is broken: {text}. Nothing of it is written.", Exit.LAW_BROKEN
         case "MemoryError":
-            return "There is not enough memory to go on.", 1
+            return "There is not enough memory to go on.", Exit.FAILED
     if isinstance(error, OSError):
         place = f"{error.filename}: " if error.filename else ""
-        return f"{place}{error.strerror or name}.", 1
-    return f"A bug stopped the program: {name}: {text}. Nothing is lost; please report it.", 1
+        return f"{place}{error.strerror or name}.", Exit.FAILED
+    sentence = f"A bug stopped the program: {name}: {text}. Nothing is lost; please report it."
+    return sentence, Exit.FAILED
 
 
 def end_on_signals() -> None:

@@ -9,10 +9,10 @@ import pytest
 
 from pnl.cli.app import outcome
 from pnl.cli.ending import ending
-from pnl.errors import CheckFailed, Interrupted, UserError
+from pnl.errors import CheckFailed, Interrupted, LawBreach, UserError
 from pnl.importing import ImportProblem
 from sinks.store_errors import Remedy, StoreError
-from streams.log import Busy, Fenced, LogDamaged
+from streams.log import Busy, Fenced, LogDamaged, LogFailed
 
 COMMANDS = ("demo", "run", "import", "simulate", "report", "explain", "verify", "doctor")
 
@@ -104,17 +104,20 @@ ENDINGS = (
     (CheckFailed("Broken."), "Broken.", 1),
     (Interrupted("Stopped."), "Stopped.", 130),
     (ImportProblem("f: line 3: bad"), "f: line 3: bad.", 2),
-    (Busy("x.write: other writers"), "locked by another process: x.write: other writers.", 1),
-    (Fenced("g"), "Another process took over this data folder; this one stopped.", 1),
-    (LogDamaged("page 3"), "The log is damaged: page 3.", 1),
-    (StoreError("gone", 210, Remedy.STOP), "The store did not answer: gone.", 1),
+    (Busy("x.write: other writers"), "took nothing just now: x.write: other writers.", 1),
+    (Fenced("g"), "Another process took over; this one stopped (g).", 3),
+    (LogDamaged("page 3"), "The log is damaged: page 3.", 4),
+    (LogFailed("commit: timed out"), "The log failed: commit: timed out.", 5),
+    (StoreError("gone", 210, Remedy.RETRY), "The store did not answer: gone.", 1),
+    (StoreError("no table", 60, Remedy.STOP), "The store did not answer: no table.", 6),
+    (LawBreach("R1 at orders/0/3."), "R1 at orders/0/3.", 7),
     (MemoryError(), "There is not enough memory to go on.", 1),
     (PermissionError(13, "Permission denied", "/x"), "/x: Permission denied.", 1),
     (KeyError("k"), "A bug stopped the program: KeyError: 'k'.", 1),
 )
 
 
-@pytest.mark.parametrize("case", ENDINGS, ids=lambda case: type(case[0]).__name__)
+@pytest.mark.parametrize("case", ENDINGS, ids=lambda case: f"{type(case[0]).__name__}-{case[2]}")
 def test_every_error_has_a_sentence_and_a_code(case: tuple[Exception, str, int]) -> None:
     """One function decides what a person reads and what a script sees."""
     error, sentence, code = case

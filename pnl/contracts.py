@@ -28,6 +28,7 @@ _OUTPUTS: Final[Mapping[str, type[msgspec.Struct]]] = {
     topics.ORDER_FACTS: results.OrderRecord,
     topics.DEAD_LETTERS: DeadLetter,
     topics.BATCHES: results.BatchRecord,
+    topics.AUDIT: results.AuditRecord,
 }
 
 

@@ -17,6 +17,7 @@ from streams.facts import Day, Millis
 Basis: TypeAlias = Literal["booked", "standard", "allocated", "accrued", "control"]
 Change: TypeAlias = Literal["", "reversal", "addition"]
 Disposition: TypeAlias = Literal["applied", "duplicate", "late", "dead"]
+Repair: TypeAlias = Literal["", "doubled", "lost"]
 
 NET: Final = "net"
 """Control line: an order's net revenue with its sign reversed, so that its entries sum to zero."""
@@ -88,7 +89,12 @@ class Cause(_Value, frozen=True):
 
 
 class LedgerRecord(_Value, frozen=True):
-    """`pnl.ledger.v1`: the entries one fact caused. `booked_at` is that fact's log time."""
+    """`pnl.ledger.v1`: the entries one fact caused. `booked_at` is that fact's log time.
+
+    `repair`: a person had it written, because entries of that cause stood twice (`doubled`: these
+    take the second ones back) or were missing (`lost`: these are they). Then `booked_at` is when
+    that was done, so what was reported in between can still be told from what is restated.
+    """
 
     customer_id: str
     booked_at: Millis
@@ -96,7 +102,7 @@ class LedgerRecord(_Value, frozen=True):
     batch_id: str
     policy: str
     entries: tuple[Entry, ...]
-    revision: int = 0
+    repair: Repair = ""
 
 
 class Credit(_Value, frozen=True):
@@ -251,13 +257,25 @@ class BatchSource(_Value, frozen=True):
     exceptions: tuple[Exceptional, ...] = ()
 
 
+class Amendment(_Value, frozen=True):
+    """How many entries, of what sum, the ledger holds of a batch beyond what its record counts.
+
+    Negative where it holds fewer. A repair states it beside the entries that make it good.
+    """
+
+    batch_id: str
+    rows: int
+    sum_minor: int
+
+
 class BatchRecord(_Value, frozen=True):
     """`pnl.batches.v1`: the account of one transaction in one partition number.
 
     `out_rows` and `out_sum_minor` count ledger entries and add their amounts, all currencies
     together: a checksum, not a sum of money. `event_time_max` is the largest event time applied
     so far in this partition number (its stream time). `state_hash` is that of the partition's
-    state after the batch, where state and log could come apart.
+    state after the batch, where state and log could come apart. `amends` is a repair's: what it
+    found of other batches, so that their count and the ledger's agree again.
     """
 
     batch_id: str
@@ -270,3 +288,23 @@ class BatchRecord(_Value, frozen=True):
     code_version: str
     policy: str
     state_hash: int | None = None
+    amends: tuple[Amendment, ...] = ()
+
+
+class AuditRecord(_Value, frozen=True):
+    """`pnl.audit.v1`: an alarm of the auditor, or what a person did about it.
+
+    An alarm names the law that does not hold, its subject (the coordinates to look at) and what
+    was found; with `halts` the sink stores nothing more until a `resume`. A `repair` names its
+    batch and what that amends. `reason` is what the person gave for a repair or resume.
+    """
+
+    kind: Literal["alarm", "repair", "resume"]
+    at: Millis
+    law: str = ""
+    subject: str = ""
+    detail: str = ""
+    halts: bool = False
+    batch_id: str = ""
+    amends: tuple[Amendment, ...] = ()
+    reason: str = ""

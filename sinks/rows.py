@@ -19,6 +19,7 @@ from typing import Annotated, Final, Union, get_args, get_origin, get_type_hints
 import msgspec
 
 from processors.results import (
+    Amendment,
     AttributionRecord,
     BatchRecord,
     BatchSource,
@@ -214,7 +215,7 @@ _LEDGER: Final = Target(
         "src_partition": "cause.partition",
         "src_offset": "cause.offset",
     }
-    | _plain(LedgerRecord, "customer_id", "batch_id", "policy", "revision"),
+    | _plain(LedgerRecord, "customer_id", "batch_id", "policy", "repair"),
 )
 
 _ATTRIBUTIONS: Final = Target(
@@ -283,7 +284,12 @@ _BATCHES: Final = Target(
         BatchRecord,
         *("batch_id", "out_rows", "out_sum_minor", "code_version", "policy", "state_hash"),
     )
-    | {name: _time(name) for name in ("event_time_max", "logged_at_max")},
+    | {name: _time(name) for name in ("event_time_max", "logged_at_max")}
+    | {
+        "amended_batch_ids": _each("amends", Amendment, "batch_id"),
+        "amended_rows": _each("amends", Amendment, "rows"),
+        "amended_minor": _each("amends", Amendment, "sum_minor"),
+    },
 )
 
 _BATCH_SOURCES: Final = Target(

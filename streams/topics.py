@@ -18,6 +18,7 @@ CONTACT_FACTS: Final = "pnl.contacts.v1"
 ORDER_FACTS: Final = "pnl.orders.v1"
 DEAD_LETTERS: Final = "pnl.dead-letters.v1"
 BATCHES: Final = "pnl.batches.v1"
+AUDIT: Final = "pnl.audit.v1"
 
 PARTITIONS_DEFAULT: Final = 4
 
@@ -46,6 +47,8 @@ OUTPUTS: Final = (
     Topic(name=DEAD_LETTERS, key="source", policy="expire", retention_days=30),
     Topic(name=BATCHES, key="partition", policy="keep"),
 )
-TOPICS: Final = {topic.name: topic for topic in INPUTS + OUTPUTS}
+NOTICES: Final = (Topic(name=AUDIT, key="none: all lie in partition 0", policy="keep"),)
+"""What is about the others and not stored beside them."""
+TOPICS: Final = {topic.name: topic for topic in INPUTS + OUTPUTS + NOTICES}
 INPUT_NAMES: Final = tuple(topic.name for topic in INPUTS)
 OUTPUT_NAMES: Final = tuple(topic.name for topic in OUTPUTS)

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from processors.results import (
+    Amendment,
     AttributionRecord,
     BatchRecord,
     BatchSource,
@@ -87,7 +88,7 @@ def test_a_ledger_record_becomes_a_row_for_each_entry(store: Store) -> None:
     )
     log = memory_log(1)
     put(log, topics.LEDGER, ledger_record(entry(1)))
-    put(log, topics.LEDGER, ledger_record(entry(2), first, customer_id=AWKWARD, revision=3))
+    put(log, topics.LEDGER, ledger_record(entry(2), first, customer_id=AWKWARD, repair="lost"))
     copy(log, store)
     rows = store.query("SELECT * FROM v_ledger ORDER BY log_offset, log_position")
     places = [(row["log_epoch"], row["log_offset"], row["log_position"]) for row in rows]
@@ -109,7 +110,7 @@ def test_a_ledger_record_becomes_a_row_for_each_entry(store: Store) -> None:
         "src_partition": 0,
         "src_offset": 7,
         "policy": "p1",
-        "revision": 3,
+        "repair": "lost",
     }
     assert rows[2] == expected
     assert (rows[0]["term_start"], rows[0]["cut"], rows[0]["note"]) == (None, None, "")
@@ -247,6 +248,7 @@ def test_a_batch_record_becomes_its_account_and_its_sources(store: Store) -> Non
         logged_at_max=BASE,
         code_version="1",
         policy="p",
+        amends=(Amendment(batch_id="b0", rows=-2, sum_minor=7),),
     )
     assert stored(store, topics.BATCHES, record, "v_batches") == {
         "batch_id": "b1",
@@ -257,6 +259,9 @@ def test_a_batch_record_becomes_its_account_and_its_sources(store: Store) -> Non
         "code_version": "1",
         "policy": "p",
         "state_hash": None,
+        "amended_batch_ids": ["b0"],
+        "amended_rows": [-2],
+        "amended_minor": [7],
     }
     rows = store.query("SELECT * FROM v_batch_sources ORDER BY log_position")
     assert [row["log_position"] for row in rows] == [0, 1]

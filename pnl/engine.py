@@ -10,16 +10,15 @@ long the journey is.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Final, Literal
+from typing import Final
 
-import msgspec
-
+from pnl.outputs import Outputs, encode
 from processors.customer import Customer
 from processors.items import ItemKey, key_of_item
 from processors.journeys import Applied, Journeys
 from processors.laws import Breach, breaches
 from processors.policy import Policy
-from processors.results import BatchRecord, BatchSource, Cause, Exceptional, LedgerRecord
+from processors.results import BatchRecord, BatchSource, Exceptional
 from processors.state_codec import (
     decode_customer,
     encode_item,
@@ -28,39 +27,22 @@ from processors.state_codec import (
     revision_key,
 )
 from streams.codec import decode
-from streams.facts import (
-    Contact,
-    Cost,
-    Fact,
-    Millis,
-    Order,
-    Resolution,
-    event_time_of,
-    identity_of,
-)
+from streams.facts import Fact, Millis, event_time_of
 from streams.invalid import Invalid
 from streams.log import EventLog, Outgoing, Record, StateReader, shelf_of
 from streams.runner import Account, Done, Runner
-from streams.topics import (
-    ATTRIBUTIONS,
-    BATCHES,
-    CONTACT_FACTS,
-    INPUT_NAMES,
-    LEDGER,
-    ORDER_FACTS,
-)
+from streams.topics import BATCHES, INPUT_NAMES
 
 GROUP: Final = "journeys"
 _STREAM_TIME: Final = b"\0stream-time\0"
 """A state key no customer can have: the partition's largest event time."""
 
-_APPLIED: Final = Done("applied")
-_DONE: Final = {
-    "applied": _APPLIED,
-    "duplicate": Done("duplicate"),
-    "late": Done("late"),
-}
-_encode: Final = msgspec.json.Encoder().encode
+_SLICE: Final = 64
+"""So many records are decoded, then applied, then encoded: each step's code, and what it hands to
+the next, then stay in the processor's cache. Record by record it took a sixth more."""
+
+_DONE: Final = {"duplicate": Done("duplicate"), "late": Done("late")}
+_REFUSED: Final = Applied("dead")
 
 
 class LawBroken(Exception):
@@ -77,10 +59,8 @@ class LawBroken(Exception):
 class _Batch:
     """What an open batch holds for one partition number."""
 
+    outputs: Outputs
     touched: dict[str, Customer] = field(default_factory=dict)
-    outputs: dict[str, list[Outgoing]] = field(default_factory=dict)
-    rows: int = 0
-    sum_minor: int = 0
     stream_time: Millis | None = None
 
 
@@ -110,24 +90,39 @@ class JourneysHandler:
     ) -> Sequence[tuple[int, Done]]:
         """Decode and apply a batch of one partition; return what was not applied."""
         self._prepare(partition, records)
-        batch = self._open[partition] = _Batch()
+        batch = self._open[partition] = _Batch(Outputs(batch_id, self._policy))
+        batch.stream_time = self._load_stream_time(partition)
         done: list[tuple[int, Done]] = []
-        times: list[Millis] = []
-        for index, record in enumerate(records):
-            fact = decode(record[0], record[4], record[5], record[3])
+        for start in range(0, len(records), _SLICE):
+            done += self._slice(batch, start, records[start : start + _SLICE])
+        return done
+
+    def _slice(
+        self, batch: _Batch, start: int, records: Sequence[Record]
+    ) -> list[tuple[int, Done]]:
+        """Decode some records, then apply them, then encode what they gave."""
+        done: list[tuple[int, Done]] = []
+        facts = [decode(topic, key, value, at) for topic, _, _, at, key, value, _ in records]
+        gave = [
+            _REFUSED if isinstance(fact, Invalid) else self._apply(batch, record, fact)
+            for record, fact in zip(records, facts, strict=True)
+        ]
+        for index, fact in enumerate(facts):
+            applied = gave[index]
             if isinstance(fact, Invalid):
-                done.append((index, Done("dead", fact.reason, fact.detail)))
+                done.append((start + index, Done("dead", fact.reason, fact.detail)))
                 continue
-            how = self._apply(batch, record, fact, batch_id)
-            if how is not _APPLIED:
-                done.append((index, how))
+            if applied.disposition == "dead":
+                done.append((start + index, Done("dead", "conflict", applied.conflict)))
+                continue
+            if applied.disposition != "applied":
+                done.append((start + index, _DONE[applied.disposition]))
+            if applied.disposition != "duplicate":
+                batch.outputs.add(records[index], fact, applied)
             # A superseded revision counts too, or *as of* would tell in which order the two came.
-            if how.disposition != "dead":
-                times.append(event_time_of(fact))
-        before = self._load_stream_time(partition)
-        if before is not None:
-            times.append(before)
-        batch.stream_time = max(times, default=None)
+            at = event_time_of(fact)
+            if batch.stream_time is None or at > batch.stream_time:
+                batch.stream_time = at
         return done
 
     def _prepare(self, partition: int, records: Sequence[Record]) -> None:
@@ -148,8 +143,8 @@ class JourneysHandler:
         for key, rows in zip(missing, found, strict=True):
             young[key] = decode_customer(key, rows)
 
-    def _apply(self, batch: _Batch, record: Record, fact: Fact, batch_id: str) -> Done:
-        """Apply one fact to its customer and hold what it gave."""
+    def _apply(self, batch: _Batch, record: Record, fact: Fact) -> Applied:
+        """Apply one fact to its customer; raises LawBroken."""
         partition = record.partition
         assert record.key is not None
         key = record.key.decode()
@@ -158,14 +153,10 @@ class JourneysHandler:
         if self._journeys.is_beyond(customer, fact):
             forgotten = self._forgotten_revision(partition, customer, fact)
         applied = self._journeys.apply(customer, fact, forgotten)
-        if applied.disposition == "dead":
-            return Done("dead", "conflict", applied.conflict)
-        if applied.disposition != "duplicate":
-            broken = breaches(applied)
-            if broken:
-                raise LawBroken(broken[0], record)
-            self._hold(batch, record, record.key, fact, applied, batch_id)
-        return _DONE[applied.disposition]
+        broken = breaches(applied)
+        if broken:
+            raise LawBroken(broken[0], record)
+        return applied
 
     def _forgotten_revision(self, partition: int, customer: Customer, fact: Fact) -> int | None:
         """Return the revision under which a fact was applied and forgotten; None if it was not."""
@@ -176,46 +167,9 @@ class JourneysHandler:
         found = dict(self._state.load(partition, shelf_of(wanted)))
         return int(found[wanted]) if wanted in found else None
 
-    def _hold(
-        self,
-        batch: _Batch,
-        record: Record,
-        key: bytes,
-        fact: Fact,
-        applied: Applied,
-        batch_id: str,
-    ) -> None:
-        outputs = batch.outputs
-        if applied.entries:
-            ledger = LedgerRecord(
-                customer_id=key.decode(),
-                booked_at=record.logged_at,
-                cause=Cause(
-                    fact=_KIND[type(fact)],
-                    id=identity_of(fact),
-                    revision=fact.revision,
-                    topic=record.topic,
-                    partition=record.partition,
-                    offset=record.offset,
-                ),
-                batch_id=batch_id,
-                policy=self._policy,
-                entries=applied.entries,
-            )
-            outputs.setdefault(LEDGER, []).append(Outgoing(key, _encode(ledger)))
-            batch.rows += len(applied.entries)
-            for entry in applied.entries:
-                batch.sum_minor += entry.amount_minor
-        for attribution in applied.attributions:
-            _put(outputs, ATTRIBUTIONS, attribution.order_id, key, _encode(attribution))
-        for contact in applied.contacts:
-            _put(outputs, CONTACT_FACTS, contact.contact_id, key, _encode(contact))
-        for order in applied.orders:
-            _put(outputs, ORDER_FACTS, order.order_id, key, _encode(order))
-
     def outputs(self, partition: int) -> Iterable[tuple[str, Sequence[Outgoing]]]:
         """Return what a partition number's batch puts out, by topic."""
-        return self._open[partition].outputs.items()
+        return self._open[partition].outputs.by_topic()
 
     def records_of(self, account: Account) -> Iterable[tuple[str, Sequence[Outgoing]]]:
         """Return the batch record."""
@@ -240,15 +194,15 @@ class JourneysHandler:
                 )
                 for source in account.sources.values()
             ),
-            out_rows=batch.rows,
-            out_sum_minor=batch.sum_minor,
+            out_rows=batch.outputs.rows,
+            out_sum_minor=batch.outputs.sum_minor,
             event_time_max=batch.stream_time,
             logged_at_max=account.logged_at_max,
             code_version=self._code_version,
             policy=self._policy,
             state_hash=account.state_hash,
         )
-        return [(BATCHES, [Outgoing(str(account.partition).encode(), _encode(record))])]
+        return [(BATCHES, [Outgoing(str(account.partition).encode(), encode(record))])]
 
     def _load_stream_time(self, partition: int) -> Millis | None:
         if partition not in self._stream_time:
@@ -293,14 +247,6 @@ class JourneysHandler:
         self._open.clear()
 
 
-_KIND: Final[dict[type[Fact], Literal["contact", "resolution", "order", "cost"]]] = {
-    Contact: "contact",
-    Resolution: "resolution",
-    Order: "order",
-    Cost: "cost",
-}
-
-
 def _text(key: bytes | None) -> str | None:
     """Return a key as text; None if it is none: its record cannot be a fact's.
 
@@ -310,14 +256,6 @@ def _text(key: bytes | None) -> str | None:
         return key.decode() if key else None
     except UnicodeDecodeError:
         return None
-
-
-def _put(
-    outputs: dict[str, list[Outgoing]], topic: str, identity: str, customer: bytes, value: bytes
-) -> None:
-    """Hold a record of the latest state of a thing, which is its identity under its customer."""
-    key = identity.encode() + b"\0" + customer
-    outputs.setdefault(topic, []).append(Outgoing(key, value))
 
 
 class JourneysWorker:

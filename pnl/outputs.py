@@ -1,0 +1,85 @@
+"""What an open batch of journeys puts out, encoded.
+
+Law: a record is encoded once, and stands after those that earlier facts caused.
+"""
+
+from collections.abc import Sequence
+from typing import Final, Literal
+
+import msgspec
+
+from processors.journeys import Applied
+from processors.results import Cause, LedgerRecord
+from streams.facts import Contact, Cost, Fact, Order, Resolution, identity_of
+from streams.log import Outgoing, Record
+from streams.topics import ATTRIBUTIONS, CONTACT_FACTS, LEDGER, ORDER_FACTS
+
+encode: Final = msgspec.json.Encoder().encode
+
+_KIND: Final[dict[type[Fact], Literal["contact", "resolution", "order", "cost"]]] = {
+    Contact: "contact",
+    Resolution: "resolution",
+    Order: "order",
+    Cost: "cost",
+}
+
+
+class Outputs:
+    """The records of one partition number's batch; the entries among them: how many, their sum."""
+
+    __slots__ = (
+        "_attributions",
+        "_batch_id",
+        "_contacts",
+        "_ledger",
+        "_orders",
+        "_policy",
+        "rows",
+        "sum_minor",
+    )
+
+    def __init__(self, batch_id: str, policy: str) -> None:
+        self._batch_id = batch_id
+        self._policy = policy
+        self._ledger: list[Outgoing] = []
+        self._attributions: list[Outgoing] = []
+        self._contacts: list[Outgoing] = []
+        self._orders: list[Outgoing] = []
+        self.rows = 0
+        self.sum_minor = 0
+
+    def add(self, record: Record, fact: Fact, applied: Applied) -> None:
+        """Add what a record's fact gave."""
+        topic, partition, offset, logged_at, customer = record[:5]
+        assert customer is not None
+        entries = applied.entries
+        if entries:
+            kind = _KIND[type(fact)]
+            cause = Cause(kind, identity_of(fact), fact.revision, topic, partition, offset)
+            ledger = LedgerRecord(
+                customer.decode(), logged_at, cause, self._batch_id, self._policy, entries
+            )
+            self._ledger.append(Outgoing(customer, encode(ledger)))
+            self.rows += len(entries)
+            for entry in entries:
+                self.sum_minor += entry.amount_minor
+        # The latest state of a thing lies under its identity and its customer.
+        for attribution in applied.attributions:
+            key = b"%b\0%b" % (attribution.order_id.encode(), customer)
+            self._attributions.append(Outgoing(key, encode(attribution)))
+        for contact in applied.contacts:
+            key = b"%b\0%b" % (contact.contact_id.encode(), customer)
+            self._contacts.append(Outgoing(key, encode(contact)))
+        for order in applied.orders:
+            key = b"%b\0%b" % (order.order_id.encode(), customer)
+            self._orders.append(Outgoing(key, encode(order)))
+
+    def by_topic(self) -> list[tuple[str, Sequence[Outgoing]]]:
+        """Return the records by topic."""
+        found = (
+            (LEDGER, self._ledger),
+            (ATTRIBUTIONS, self._attributions),
+            (CONTACT_FACTS, self._contacts),
+            (ORDER_FACTS, self._orders),
+        )
+        return [(topic, outgoing) for topic, outgoing in found if outgoing]

@@ -1,4 +1,4 @@
-"""One real broker for the session; each test takes its own prefix of names, and so has it alone.
+"""Real brokers for the session; each test takes its own prefix of names, and so has it alone.
 
 Where Java or the jars are missing these tests are skipped, but never in CI.
 """
@@ -11,6 +11,7 @@ from uuid import uuid4
 import pytest
 
 from tests.support.kafka_broker import Cluster, missing
+from tests.support.kafka_proxy import Proxy
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -26,9 +27,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """One broker that every test leaves running; who stops or kills one starts its own."""
+    """Start one broker that every test leaves running; who stops or kills one starts its own."""
     with Cluster(tmp_path_factory.mktemp("kafka")) as started:
         yield started
+
+
+@pytest.fixture(scope="session")
+def three(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """Start three brokers; who stops one starts it again."""
+    with Cluster(tmp_path_factory.mktemp("three"), nodes=3) as started:
+        yield started
+
+
+@pytest.fixture
+def proxy(cluster: Cluster) -> Iterator[Proxy]:
+    """Stand before the session's broker for one test."""
+    with Proxy(cluster) as standing:
+        yield standing
 
 
 @pytest.fixture

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from confluent_kafka import Consumer, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from tests.support.kafka_broker import COMPACTED_SOON, Broker, Cluster, free_ports, is_free
+from tests.support.kafka_plain import producer, read, send
 from tests.support.waiting import until
 
 
@@ -22,27 +22,6 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         yield started
 
 
-def send(cluster: Cluster, topic: str, *values: bytes) -> None:
-    """Append records to partition 0, acknowledged by every copy."""
-    producer = Producer({"bootstrap.servers": cluster.bootstrap, "acks": "all", "log_level": 0})
-    for value in values:
-        producer.produce(topic, value, b"key", 0)
-    assert producer.flush(30) == 0
-
-
-def read(cluster: Cluster, topic: str) -> list[bytes | None]:
-    """Return the values of partition 0 up to its present end."""
-    settings = {"bootstrap.servers": cluster.bootstrap, "group.id": "reader", "log_level": 0}
-    consumer = Consumer(settings | {"enable.auto.commit": False, "enable.partition.eof": True})
-    consumer.assign([TopicPartition(topic, 0, 0)])
-    found: list[Message] = []
-    while not found or not (error := found[-1].error()):
-        found += consumer.consume(1, 10)
-    consumer.close()
-    assert error.name() == "_PARTITION_EOF"
-    return [message.value() for message in found[:-1]]
-
-
 @pytest.mark.parametrize("ending", [Broker.stop, Broker.kill])
 def test_a_broker_keeps_records_and_addresses_over_a_restart(
     own: Cluster, prefix: str, ending: object
@@ -50,31 +29,30 @@ def test_a_broker_keeps_records_and_addresses_over_a_restart(
     """What was acknowledged before a stop or a crash is there after it, at the same address."""
     assert callable(ending)
     own.create(f"{prefix}kept", 1)
-    send(own, f"{prefix}kept", b"before")
+    send(own.bootstrap, f"{prefix}kept", b"before")
     ending(own.brokers[0])
     assert not own.brokers[0].running
     own.start()
-    send(own, f"{prefix}kept", b"after")
-    assert read(own, f"{prefix}kept") == [b"before", b"after"]
+    send(own.bootstrap, f"{prefix}kept", b"after")
+    assert read(own.bootstrap, f"{prefix}kept") == [b"before", b"after"]
 
 
 def test_a_paused_broker_answers_nothing_until_it_is_resumed(own: Cluster, prefix: str) -> None:
     """A record sent to a broker that stands still is delivered when it goes on."""
     own.create(f"{prefix}waited", 1)
     own.pause()
-    producer = Producer({"bootstrap.servers": own.bootstrap, "log_level": 0})
-    producer.produce(f"{prefix}waited", b"record", partition=0)
-    assert producer.flush(1) == 1
+    sender = producer(own.bootstrap)
+    sender.produce(f"{prefix}waited", b"record", partition=0)
+    assert sender.flush(1) == 1
     own.resume()
-    assert producer.flush(30) == 0
+    assert sender.flush(30) == 0
 
 
 def test_topics_are_never_created_by_the_way(cluster: Cluster, prefix: str) -> None:
     """A record for a topic that nobody created is refused."""
-    settings = {"bootstrap.servers": cluster.bootstrap, "message.timeout.ms": 1000}
-    producer = Producer(settings | {"log_level": 0})
-    producer.produce(f"{prefix}nobody", b"record")
-    producer.flush(10)
+    sender = producer(cluster.bootstrap, message_timeout_ms=1000)
+    sender.produce(f"{prefix}nobody", b"record")
+    sender.flush(10)
     assert f"{prefix}nobody" not in cluster.admin().list_topics(timeout=10).topics
 
 
@@ -82,14 +60,14 @@ def test_compaction_takes_older_records_within_seconds(cluster: Cluster, prefix:
     """Tests of compaction need no minutes: only the newest record of a key stays."""
     topic = f"{prefix}compacted"
     cluster.create(topic, 1, COMPACTED_SOON)
-    send(cluster, topic, *(b"%d" % number for number in range(100)))
+    send(cluster.bootstrap, topic, *(b"%d" % number for number in range(100)))
 
     def compacted() -> bool:
-        send(cluster, topic, b"newest")
-        return len(read(cluster, topic)) < 50
+        send(cluster.bootstrap, topic, b"newest")
+        return len(read(cluster.bootstrap, topic)) < 50
 
     until(compacted, 20, "older records are gone")
-    assert read(cluster, topic)[-1] == b"newest"
+    assert read(cluster.bootstrap, topic)[-1] == b"newest"
 
 
 def test_the_broker_for_development_keeps_its_data(tmp_path: Path) -> None:
@@ -111,15 +89,15 @@ def test_the_broker_for_development_keeps_its_data(tmp_path: Path) -> None:
         assert process.returncode == 0
 
 
-def test_two_of_three_brokers_go_on(tmp_path: Path) -> None:
+def test_two_of_three_brokers_go_on(three: Cluster, prefix: str) -> None:
     """A partition whose leader was killed takes records again, and nothing acknowledged is lost."""
-    with Cluster(tmp_path, nodes=3) as three:
-        three.create("copied", 1)
-        send(three, "copied", b"before")
-        leader = three.leader("copied", 0)
-        assert leader is not None
-        leader.kill()
-        send(three, "copied", b"between")
-        leader.start()
-        send(three, "copied", b"after")
-        assert read(three, "copied") == [b"before", b"between", b"after"]
+    topic = f"{prefix}copied"
+    three.create(topic, 1)
+    send(three.bootstrap, topic, b"before")
+    leader = three.leader(topic, 0)
+    assert leader is not None
+    leader.kill()
+    send(three.bootstrap, topic, b"between")
+    leader.start()
+    send(three.bootstrap, topic, b"after")
+    assert read(three.bootstrap, topic) == [b"before", b"between", b"after"]

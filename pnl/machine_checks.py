@@ -13,12 +13,14 @@ from pnl.version import code_version
 from streams.clock import Clock
 
 MIB: Final = 1 << 20
-LIBRARIES: Final = ("chdb", "clickhouse-connect", "nicegui", "msgspec", "pydantic", "pyarrow")
+EMBEDDED: Final = ("chdb",)
+"""Needed only where the store is in this process: the image for production has none."""
+LIBRARIES: Final = ("clickhouse-connect", "nicegui", "msgspec", "pydantic", "pyarrow")
 
 
 def machine_findings(folder: DataFolder, loaded: Loaded, clock: Clock) -> list[Finding]:
     """Return what is found about the installation and around the data folder."""
-    found = [*_settings(folder, loaded), *_program()]
+    found = [*_settings(folder, loaded), *_program(loaded)]
     if not folder.path.exists():
         text = f"{folder.path} does not exist yet"
         return [
@@ -45,9 +47,11 @@ def _settings(folder: DataFolder, loaded: Loaded) -> Iterator[Finding]:
         )
 
 
-def _program() -> Iterator[Finding]:
+def _program(loaded: Loaded) -> Iterator[Finding]:
+    dsn = loaded.settings.store.dsn
+    embedded = dsn is None or dsn.get_secret_value().startswith("chdb:")
     libraries = []
-    for name in LIBRARIES:
+    for name in EMBEDDED + LIBRARIES if embedded else LIBRARIES:
         try:
             libraries.append(f"{name} {version(name)}")
         except PackageNotFoundError:

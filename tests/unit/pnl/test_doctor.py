@@ -71,6 +71,16 @@ def test_a_folder_open_to_others_is_a_warning(folder: DataFolder) -> None:
     assert [each.state for each in found(folder, ManualClock(NOON_MS), "data")] == ["ok", "warn"]
 
 
+def test_the_embedded_engine_counts_where_the_store_is_embedded(folder: DataFolder) -> None:
+    """With a server as the store the engine need not be installed, so the doctor asks for none."""
+    (program,) = found(folder, ManualClock(NOON_MS), "program")
+    assert "chdb " in program.text
+    (folder.path / "pnl.toml").write_text('[store]\ndsn = "http://store:8123"\n', "utf-8")
+    (program,) = found(folder, ManualClock(NOON_MS), "program")
+    assert program.state == "ok"
+    assert "chdb " not in program.text
+
+
 def test_what_to_do_stands_below_what_is_wrong() -> None:
     """A warning is not a failure; text shows both and the advice."""
     warning = Finding(check="clock", state="warn", text="set back", todo="set it")

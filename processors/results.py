@@ -274,8 +274,9 @@ class BatchRecord(_Value, frozen=True):
     `out_rows` and `out_sum_minor` count ledger entries and add their amounts, all currencies
     together: a checksum, not a sum of money. `event_time_max` is the largest event time applied
     so far in this partition number (its stream time). `state_hash` is that of the partition's
-    state after the batch, where state and log could come apart. `amends` is a repair's: what it
-    found of other batches, so that their count and the ledger's agree again.
+    state after the batch, where state and log could come apart. What a repair found of other
+    batches of its partition: `amends`, so that their count and the ledger's agree again; `voids`,
+    the offsets of batch records that never happened.
     """
 
     batch_id: str
@@ -289,14 +290,15 @@ class BatchRecord(_Value, frozen=True):
     policy: str
     state_hash: int | None = None
     amends: tuple[Amendment, ...] = ()
+    voids: tuple[int, ...] = ()
 
 
 class AuditRecord(_Value, frozen=True):
     """`pnl.audit.v1`: an alarm of the auditor, or what a person did about it.
 
     An alarm names the law that does not hold, its subject (the coordinates to look at) and what
-    was found; with `halts` the sink stores nothing more until a `resume`. A `repair` names its
-    batch and what that amends. `reason` is what the person gave for a repair or resume.
+    was found; with `halts` the sink stores nothing more until a `resume`. A `repair` names the
+    batch that it wrote in a partition, and what that amends and voids. `reason` is the person's.
     """
 
     kind: Literal["alarm", "repair", "resume"]
@@ -306,5 +308,7 @@ class AuditRecord(_Value, frozen=True):
     detail: str = ""
     halts: bool = False
     batch_id: str = ""
+    partition: int = 0
     amends: tuple[Amendment, ...] = ()
+    voids: tuple[int, ...] = ()
     reason: str = ""

@@ -289,6 +289,7 @@ _BATCHES: Final = Target(
         "amended_batch_ids": _each("amends", Amendment, "batch_id"),
         "amended_rows": _each("amends", Amendment, "rows"),
         "amended_minor": _each("amends", Amendment, "sum_minor"),
+        "voided_offsets": "voids",
     },
 )
 

@@ -11,6 +11,8 @@ ALTER TABLE batches ADD COLUMN amended_rows Array(Int64);
 
 ALTER TABLE batches ADD COLUMN amended_minor Array(Int64);
 
+ALTER TABLE batches ADD COLUMN voided_offsets Array(Int64);
+
 CREATE OR REPLACE VIEW v_ledger AS
 SELECT * FROM ledger FINAL
 SETTINGS do_not_merge_across_partitions_select_final = 1;

@@ -249,6 +249,7 @@ def test_a_batch_record_becomes_its_account_and_its_sources(store: Store) -> Non
         code_version="1",
         policy="p",
         amends=(Amendment(batch_id="b0", rows=-2, sum_minor=7),),
+        voids=(5,),
     )
     assert stored(store, topics.BATCHES, record, "v_batches") == {
         "batch_id": "b1",
@@ -262,6 +263,7 @@ def test_a_batch_record_becomes_its_account_and_its_sources(store: Store) -> Non
         "amended_batch_ids": ["b0"],
         "amended_rows": [-2],
         "amended_minor": [7],
+        "voided_offsets": [5],
     }
     rows = store.query("SELECT * FROM v_batch_sources ORDER BY log_position")
     assert [row["log_position"] for row in rows] == [0, 1]

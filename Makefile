@@ -25,6 +25,9 @@ test: $(VENV)/.ready ## every test that needs neither minutes nor Java
 test-kafka: $(VENV)/.ready kafka-jars ## the log, the workers and their faults on a real broker
 	$(PYTEST) -rs -m "kafka and not soak" tests
 
+test-sink: $(VENV)/.ready ## the sink and a store over HTTP that is cut, killed, slow, full
+	$(PYTEST) -n 2 -m "sink and not soak" tests
+
 test-soak: $(VENV)/.ready ## minutes of load, killed at random moments
 	$(PYTEST) -m soak tests
 
@@ -60,4 +63,4 @@ lock: $(VENV)/.ready ## write the three locks anew
 	$(LOCK) --no-annotate -c requirements.lock --excludes deploy/not-in-production.txt pyproject.toml -o requirements-production.lock
 	echo hatchling | $(LOCK) --no-annotate -c requirements.lock - -o deploy/build.lock
 
-.PHONY: help install run test test-kafka test-soak kafka kafka-jars lint check bench lock
+.PHONY: help install run test test-kafka test-sink test-soak kafka kafka-jars lint check bench lock

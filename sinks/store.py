@@ -3,12 +3,15 @@
 The only module that knows the client libraries. chDB weighs half a gigabyte, so it is loaded only
 when the DSN asks for it. A process may have one chDB path open at a time.
 
+Law: nothing is sent twice behind the caller's back. An insert whose answer is lost ends as a
+StoreError, and who sends it again knows that the rows may be there: rows have an identity.
+
 Outside text never becomes SQL here: values are parameters, `{name:Type}` in the statement.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from queue import LifoQueue
 from tempfile import NamedTemporaryFile
@@ -18,17 +21,23 @@ from typing import Any, Final, TypeAlias
 import clickhouse_connect
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError, ProgrammingError
+from clickhouse_connect.driver.httpclient import HttpClient
 from clickhouse_migrations.connection import ClickhouseConnectConnection  # type: ignore[import-untyped]
 from clickhouse_migrations.migration import MigrationStorage  # type: ignore[import-untyped]
 from clickhouse_migrations.migrator import Migrator  # type: ignore[import-untyped]
 
-from sinks.store_errors import Remedy, StoreError, remedy_of
+from sinks.store_errors import Remedy, StoreError, remedy_of, told_by
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 READERS_MAX: Final = 4
 """Queries that run at once; chDB gives every one of them all cores."""
 WRITERS_MAX: Final = 2
 """Clients that only inserts and commands use: slow queries must not keep the sink waiting."""
+
+TIMEOUT: Final = timedelta(seconds=60)
+"""How long a server may take to answer: far below the time after which a log's group gives up an
+owner that does not poll (five minutes)."""
+CONNECT_SECONDS: Final = 5
 
 _NOT_OPENED: Final = "Error initializing EmbeddedServer"
 
@@ -57,9 +66,10 @@ def _places(count: int) -> _Places:
 class Store:
     """A database of the store. Safe to use from several threads: each statement has a client."""
 
-    def __init__(self, dsn: str, database: str) -> None:
+    def __init__(self, dsn: str, database: str, timeout: timedelta = TIMEOUT) -> None:
         self.dsn = dsn
         self.database = database
+        self.timeout = timeout
         self.embedded = dsn.startswith("chdb:")
         self._readers = _places(READERS_MAX)
         self._writers = _places(WRITERS_MAX)
@@ -68,15 +78,22 @@ class Store:
         self._insert_settings: str | None = None
 
     @classmethod
-    def open(cls, dsn: str, database: str = "pnl") -> "Store":
+    def open(cls, dsn: str, database: str = "pnl", *, timeout: timedelta = TIMEOUT) -> "Store":
         """Open `chdb:///absolute/path` or `http://user:password@host:8123`, create the database.
 
-        Raises StoreError when the store cannot be reached or another process holds the path.
+        A server that does not answer a statement within `timeout` (whole seconds) counts as out
+        of reach. Raises StoreError when the store cannot be reached or another process holds the
+        path.
         """
         with _errors_told():
-            first = _client(dsn, None)
-            first.command(f"CREATE DATABASE IF NOT EXISTS `{_identifier(database)}`")
-            store = cls(dsn, database)
+            first = _client(dsn, None, timeout)
+            found = first.query(
+                "SELECT 1 FROM system.databases WHERE name = {name:String}",
+                parameters={"name": _identifier(database)},
+            )
+            if not found.result_rows:  # a user who may only insert cannot even say IF NOT EXISTS
+                first.command(f"CREATE DATABASE IF NOT EXISTS `{database}`")
+            store = cls(dsn, database, timeout)
             # The engine stays open only while a client does.
             with store._client(store._writers):
                 first.close()
@@ -185,22 +202,27 @@ class Store:
         client = places.get()
         try:
             if client is None:
-                client = _client(self.dsn, self.database)
+                client = _client(self.dsn, self.database, self.timeout)
             yield client
         finally:
             places.put(client)
 
 
-def _client(dsn: str, database: str | None) -> Client:
+def _client(dsn: str, database: str | None, timeout: timedelta) -> Client:
     if dsn.startswith("chdb:"):
         return clickhouse_connect.get_client(dsn=dsn, database=database, tz_mode="aware")
-    return clickhouse_connect.get_client(
+    client = clickhouse_connect.get_client(
         dsn=dsn,
         database=database,
         tz_mode="aware",
         autogenerate_session_id=False,
-        send_receive_timeout=60,
+        connect_timeout=CONNECT_SECONDS,
+        send_receive_timeout=max(1, round(timeout.total_seconds())),
+        query_retries=0,
     )
+    assert isinstance(client, HttpClient)
+    client.http_retries = 0
+    return client
 
 
 def _identifier(name: str) -> str:
@@ -239,7 +261,6 @@ def _errors_told() -> Iterator[None]:
             )
         raise StoreError(message, None, Remedy.STOP) from error
     except ClickHouseError as error:
-        code = getattr(error, "code", None)
-        raise StoreError(str(error), code, remedy_of(code, str(error))) from error
+        raise told_by(str(error), getattr(error, "code", None), error.__cause__) from error
     except OSError as error:
         raise StoreError(str(error), None, remedy_of(None, "")) from error

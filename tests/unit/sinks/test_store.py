@@ -1,27 +1,20 @@
-"""The store opens, migrates, keeps what it was given and answers several threads."""
+"""The embedded store keeps the contract, outlives its process and has one holder."""
 
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from sinks.store import Store
-from sinks.store_errors import Remedy, StoreError, remedy_of
+from sinks.store_errors import Remedy, remedy_of, told_by
 from tests.support.store import opened_store
 from tests.support.store import store as store
-
-BATCHES = """INSERT INTO batches (log_offset, batch_id, logged_at_max)
-SELECT number, toString(number), toDateTime64('2026-01-01 00:00:00', 3, 'UTC')
-FROM numbers({n:UInt64})"""
+from tests.support.store_contract import BATCHES, StoreContract
 
 
-def test_migrating_twice_changes_nothing(store: Store) -> None:
-    """A schema that is up to date stays as it is."""
-    assert store.migrate() == []
-    assert store.pending_migrations() == []
+class TestEmbedded(StoreContract):
+    """chDB in this process keeps the contract."""
 
 
 def test_rows_outlive_the_process_that_wrote_them(tmp_path: Path) -> None:
@@ -32,60 +25,6 @@ def test_rows_outlive_the_process_that_wrote_them(tmp_path: Path) -> None:
         assert other.query("SELECT count() AS n FROM v_batches") == [{"n": 0}]
     with opened_store(tmp_path / "one") as again:
         assert again.query("SELECT count() AS n FROM v_batches") == [{"n": 3}]
-
-
-def test_times_are_aware(store: Store) -> None:
-    """Every time that a query returns names its zone, UTC."""
-    store.command(BATCHES, {"n": 1})
-    rows = store.query("SELECT logged_at_max, toDateTime(logged_at_max) AS cut FROM v_batches")
-    moment = datetime(2026, 1, 1, tzinfo=UTC)
-    assert rows == [{"logged_at_max": moment, "cut": moment}]
-
-
-def test_a_query_without_rows_returns_none(store: Store) -> None:
-    """No rows are an empty list, not an error (chDB then tells no column names either)."""
-    assert store.query("SELECT batch_id FROM v_batches") == []
-
-
-def test_outside_text_stays_a_value(store: Store) -> None:
-    """A parameter comes back as it was given, whatever it looks like."""
-    text = "'; DROP TABLE ledger; -- \\ \n\t{x:String} é"
-    assert store.query("SELECT {x:String} AS x", {"x": text}) == [{"x": text}]
-
-
-def test_several_threads_query_at_once(store: Store) -> None:
-    """Readers of different threads get their own answers while rows are written."""
-    with ThreadPoolExecutor(8) as pool:
-        writes = [pool.submit(store.command, BATCHES, {"n": 100}) for _ in range(4)]
-        answers = list(
-            pool.map(
-                lambda n: store.query(
-                    "SELECT {n:UInt64} AS n, count() AS c FROM v_batches", {"n": n}
-                ),
-                range(64),
-            )
-        )
-        for write in writes:
-            write.result()
-    assert [answer[0]["n"] for answer in answers] == list(range(64))
-    assert {answer[0]["c"] for answer in answers} <= {0, 100}
-    assert store.query("SELECT count() AS c FROM v_batches") == [{"c": 100}]
-
-
-def test_a_closed_store_says_so(tmp_path: Path) -> None:
-    """A closed store refuses work with a sentence; closing again is harmless."""
-    with opened_store(tmp_path) as opened:
-        pass
-    opened.close()
-    with pytest.raises(StoreError, match="the store is closed"):
-        opened.query("SELECT 1")
-
-
-def test_an_error_carries_its_code_and_remedy(store: Store) -> None:
-    """A statement about an unknown table raises StoreError 60, which stops."""
-    with pytest.raises(StoreError) as caught:
-        store.query("SELECT * FROM nowhere")
-    assert (caught.value.code, caught.value.remedy) == (60, Remedy.STOP)
 
 
 def test_a_second_process_is_told_who_holds_the_store(store: Store) -> None:
@@ -100,6 +39,9 @@ def test_a_second_process_is_told_who_holds_the_store(store: Store) -> None:
     ("code", "message", "remedy"),
     [
         (None, "connection reset", Remedy.RETRY),
+        (None, "HTTP driver received HTTP status 502", Remedy.RETRY),
+        (None, "HTTP driver received HTTP status 413", Remedy.RETRY),
+        (None, "HTTP driver received HTTP status 401", Remedy.STOP),
         (241, "Memory limit exceeded", Remedy.RETRY),
         (252, "Too many parts (300)", Remedy.RETRY),
         (252, "Too many partitions for single INSERT block", Remedy.STOP),
@@ -112,3 +54,19 @@ def test_a_second_process_is_told_who_holds_the_store(store: Store) -> None:
 def test_a_code_has_one_remedy(code: int | None, message: str, remedy: Remedy) -> None:
     """Load is retried, a bad row is looked for, everything unknown stops."""
     assert remedy_of(code, message) is remedy
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "too_much"),
+    [
+        (241, "Memory limit exceeded", True),
+        (None, "HTTP driver received HTTP status 413", True),
+        (None, "connection reset", False),
+        (252, "Too many parts (300)", False),
+    ],
+)
+def test_an_error_says_whether_less_may_pass(
+    code: int | None, message: str, too_much: bool
+) -> None:
+    """Out of memory or too large for a proxy: smaller inserts help. Out of reach: they do not."""
+    assert told_by(message, code, None).too_much is too_much

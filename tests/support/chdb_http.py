@@ -35,6 +35,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import lz4.frame
 
+from streams.clock import pause
 from tests.support.waiting import until
 
 HOST: Final = "127.0.0.1"
@@ -295,7 +296,7 @@ class _Front(BaseHTTPRequestHandler):
         if fault["kind"] == "kill":
             threading.Timer(fault["seconds"], os.kill, (os.getpid(), signal.SIGKILL)).start()
         elif fault["kind"] == "stall":
-            time.sleep(fault["seconds"])
+            pause(fault["seconds"])
         elif fault["kind"] == "cut-before":
             self._reset()
             return

@@ -28,6 +28,9 @@ test-kafka: $(VENV)/.ready kafka-jars ## the log, the workers and their faults o
 test-sink: $(VENV)/.ready ## the sink and a store over HTTP that is cut, killed, slow, full
 	$(PYTEST) -n 2 -m "sink and not soak" tests
 
+test-simulation: $(VENV)/.ready ## the runner on a simulated Kafka, crashed at every step, from seeds
+	$(PYTEST) -n 2 -m "simulation and not soak" tests
+
 test-soak: $(VENV)/.ready ## minutes of load, killed at random moments
 	$(PYTEST) -m soak tests
 
@@ -41,7 +44,7 @@ lint: $(VENV)/.ready ## format, types, import contracts, deployment files
 	$(VENV)/bin/hadolint --failure-threshold info deploy/Dockerfile
 
 .kafka/.ready: deploy/kafka/pom.xml
-	@command -v java >/dev/null && command -v mvn >/dev/null || { echo "Kafka needs Java 17 and Maven: apt-get install openjdk-17-jre-headless maven" >&2; exit 1; }
+	@command -v java >/dev/null && command -v mvn >/dev/null || { echo "Kafka needs Java 17 and Maven: apt-get install default-jre-headless maven" >&2; exit 1; }
 	rm -rf .kafka/libs
 	mvn -q -B -Dstyle.color=never -f deploy/kafka/pom.xml dependency:copy-dependencies -DoutputDirectory=$(CURDIR)/.kafka/libs
 	touch $@
@@ -63,4 +66,4 @@ lock: $(VENV)/.ready ## write the three locks anew
 	$(LOCK) --no-annotate -c requirements.lock --excludes deploy/not-in-production.txt pyproject.toml -o requirements-production.lock
 	echo hatchling | $(LOCK) --no-annotate -c requirements.lock - -o deploy/build.lock
 
-.PHONY: help install run test test-kafka test-sink test-soak kafka kafka-jars lint check bench lock
+.PHONY: help install run test test-kafka test-sink test-simulation test-soak kafka kafka-jars lint check bench lock

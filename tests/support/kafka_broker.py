@@ -74,7 +74,7 @@ _STARTER: Final = ThreadPoolExecutor(1, "starts-brokers")
 def missing() -> str | None:
     """Return what is missing here to run a broker, in one sentence; None: nothing."""
     if shutil.which("java") is None:
-        return "Kafka needs Java 17: apt-get install openjdk-17-jre-headless maven"
+        return "Kafka needs Java 17: apt-get install default-jre-headless maven"
     if not JARS.is_dir():
         return "Kafka's jars are not here: make kafka-jars"
     return None

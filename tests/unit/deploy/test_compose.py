@@ -119,6 +119,11 @@ def test_what_is_mounted_is_there() -> None:
         assert (ROOT / each["file"]).is_file()
 
 
+def test_workers_can_be_more_than_one() -> None:
+    """Neither name is given by hand: two in one slot would end each other."""
+    assert not [name for name, each in ours().items() if {"hostname", "container_name"} & set(each)]
+
+
 def test_brokers_differ_in_their_names_alone() -> None:
     """Three brokers with the same settings, each with its own number, address and data."""
     brokers = {name: each for name, each in services().items() if name.startswith("kafka-")}

@@ -1,4 +1,4 @@
-"""What is watched. promtool is not at hand in `make lint`: its names are pinned here instead."""
+"""What is watched. promtool is not at hand in `make lint`: names and ports are pinned here."""
 
 import yaml
 

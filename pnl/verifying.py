@@ -13,7 +13,8 @@ from typing import Any, Final, Literal
 
 from pnl.errors import CheckFailed
 from pnl.pipeline import Pipeline
-from sinks.verify import LAWS, verify
+from sinks.laws import LAWS
+from sinks.verify import verify
 from streams.log import LogDamaged
 
 LOG_LAW: Final = "L1"

@@ -1,35 +1,28 @@
-"""The laws of stored data, each a query that finds nothing when the law holds.
+"""Runs the laws of stored data and says what was looked at.
 
-Law: every sum is compared with another that was worked out on another way: entries with batch
-records, credits with entries, order facts with the ledger, the roll-up with what it sums.
-
-To be run while the sink has caught up and journeys rest, or what is in between is found.
+Law: a finding is reported only if it is still there, the same, once the sink has passed all that
+the log held when it was first seen. What was only on its way has arrived by then, so `pnl verify`
+is right beside workers that go on.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
-from sinks.rollup import DIMENSIONS, HOUR
+from sinks.laws import LAWS, Law
 from sinks.store import Store
 
 ROWS_SHOWN_MAX: Final = 50
 
-_CREDIT_LINES: Final = "('A1a', 'A1b', 'A2a', 'A2b', 'A2c', 'A3', 'A4', 'A5')"
-_ORDER_LINES: Final = (
-    "('net', 'unattributed', 'A1a', 'A1b', 'A2a', 'A2b', 'A2c', 'A3', 'A4', 'A5', 'A5x',"
-    " 'adjustment')"
-)
-_DIMENSIONS: Final = ", ".join(DIMENSIONS)
+_REPEATS: Final = """
+SELECT count() AS rows, uniqExact(log_epoch, log_partition, log_offset, log_position) AS entries
+FROM ledger"""
+_FRESH: Final = """
+SELECT log_epoch, log_partition, max(log_offset) AS last_offset,
+    toUnixTimestamp64Milli(max(booked_at)) AS booked_ms
+FROM v_ledger GROUP BY log_epoch, log_partition ORDER BY log_epoch, log_partition"""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Law:
-    """What must hold, and the query that returns the rows where it does not."""
-
-    law_id: str
-    title: str
-    sql: str
+Row: TypeAlias = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,198 +31,81 @@ class Finding:
 
     law_id: str
     title: str
-    rows: tuple[Mapping[str, Any], ...]
+    rows: tuple[Row, ...]
     more: bool
 
 
-LAWS: Final = (
-    Law(
-        law_id="R1",
-        title="the entries of an order sum to zero: credits + unattributed = net revenue",
-        sql=f"""
-SELECT customer_id, order_id, currency, sum(toInt128(amount_minor)) AS difference_minor
-FROM v_ledger WHERE order_id != '' AND line IN {_ORDER_LINES}
-GROUP BY customer_id, order_id, currency HAVING difference_minor != 0""",
-    ),
-    Law(
-        law_id="R2",
-        title="input offsets are accounted for once: no gap, no overlap between batches",
-        sql="""
-SELECT src_topic, src_partition, batch_id, start_offset, former_end FROM (
-    SELECT src_topic, src_partition, batch_id, start_offset,
-        lagInFrame(toNullable(end_offset)) OVER (
-            PARTITION BY log_epoch, src_topic, src_partition ORDER BY start_offset, end_offset
-            ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS former_end
-    FROM v_batch_sources)
-WHERE former_end IS NOT NULL AND start_offset != former_end""",
-    ),
-    Law(
-        law_id="R3",
-        title="every input record has one disposition: the counts add up to the offsets",
-        sql="""
-SELECT batch_id, src_topic, src_partition, start_offset, end_offset, applied, duplicate, late,
-    dead, arrayMap(x -> (x, arraySum(arrayMap((d, s, e) -> if(d = x, e - s, 0),
-        exception_dispositions, exception_starts, exception_ends))),
-        ['duplicate', 'late', 'dead']) AS excepted
-FROM v_batch_sources
-WHERE end_offset - start_offset != applied + duplicate + late + dead
-    OR arrayMap(x -> x.2, excepted) != [duplicate, late, dead]""",
-    ),
-    Law(
-        law_id="R4",
-        title="the ledger holds what the batch records count: rows and minor units",
-        sql="""
-SELECT batch_id, sum(batch_rows) AS rows_recorded, sum(ledger_rows) AS rows_stored,
-    sum(batch_minor) AS minor_recorded, sum(ledger_minor) AS minor_stored
-FROM (
-    SELECT batch_id, out_rows AS batch_rows, toInt128(out_sum_minor) AS batch_minor,
-        0 AS ledger_rows, toInt128(0) AS ledger_minor FROM v_batches
-    UNION ALL
-    SELECT batch_id, 0, toInt128(0), count(), sum(toInt128(amount_minor))
-    FROM v_ledger GROUP BY batch_id)
-GROUP BY batch_id HAVING rows_recorded != rows_stored OR minor_recorded != minor_stored""",
-    ),
-    Law(
-        law_id="R5",
-        title="an identity is in one month and has one content, however often it was written",
-        sql="""
-SELECT log_epoch, log_partition, log_offset, log_position, uniqExact(month) AS months,
-    uniqExact(effective_at, customer_id, order_id, currency, line, contact_id, amount_minor)
-        AS contents
-FROM ledger GROUP BY log_epoch, log_partition, log_offset, log_position
-HAVING months > 1 OR contents > 1""",
-    ),
-    Law(
-        law_id="R7a",
-        title="what an order earned has net revenue behind it",
-        sql=f"""
-SELECT customer_id, order_id, currency FROM v_ledger WHERE order_id != ''
-GROUP BY customer_id, order_id, currency
-HAVING countIf(line IN {_CREDIT_LINES}) > 0 AND countIf(line = 'net') = 0""",
-    ),
-    Law(
-        law_id="R7b",
-        title="a chain is live under one customer",
-        sql="""
-SELECT contact_id, groupArray(customer_id) AS customer_ids FROM v_contacts
-GROUP BY contact_id HAVING length(customer_ids) > 1""",
-    ),
-    Law(
-        law_id="S1",
-        title="a credit vector adds up: credits + unattributed = net, over its classes too",
-        sql="""
-SELECT order_id, customer_id, currency, net_minor, unattributed_minor,
-    arraySum(credits_minor) AS credited_minor, arraySum(class_net_minor) AS of_classes_minor
-FROM v_attributions
-WHERE credited_minor + unattributed_minor != net_minor OR of_classes_minor != net_minor""",
-    ),
-    Law(
-        law_id="S2",
-        title="the credit vectors say what the ledger says, by order and contact",
-        sql=f"""
-SELECT customer_id, order_id, contact, currency, sum(vector) AS vector_minor,
-    sum(booked) AS ledger_minor
-FROM (
-    SELECT customer_id, order_id, contact, currency, toInt128(credited) AS vector,
-        toInt128(0) AS booked
-    FROM v_attributions ARRAY JOIN credit_contact_ids AS contact, credits_minor AS credited
-    UNION ALL
-    SELECT customer_id, order_id, contact_id, currency, toInt128(0), toInt128(amount_minor)
-    FROM v_ledger WHERE order_id != '' AND line IN {_CREDIT_LINES})
-GROUP BY customer_id, order_id, contact, currency HAVING vector_minor != ledger_minor""",
-    ),
-    Law(
-        law_id="S3",
-        title="a contact's credit is what the ledger credits it, by currency",
-        sql=f"""
-SELECT customer_id, contact, currency, sum(counted) AS contact_minor, sum(booked) AS ledger_minor
-FROM (
-    SELECT customer_id, contact_id AS contact, credit_currency AS currency,
-        toInt128(credited) AS counted, toInt128(0) AS booked
-    FROM v_contacts ARRAY JOIN credit_currencies AS credit_currency, credits_minor AS credited
-    UNION ALL
-    SELECT customer_id, contact_id, currency, toInt128(0), toInt128(amount_minor)
-    FROM v_ledger WHERE order_id != '' AND contact_id != '' AND line IN {_CREDIT_LINES})
-GROUP BY customer_id, contact, currency HAVING contact_minor != ledger_minor""",
-    ),
-    Law(
-        law_id="S4",
-        title="the order facts' effect on net revenue is what the ledger booked, by customer",
-        sql="""
-SELECT customer_id, currency, sum(effect) AS orders_minor, sum(booked) AS ledger_minor
-FROM (
-    SELECT customer_id, currency, toInt128(net_effect_minor) AS effect, toInt128(0) AS booked
-    FROM v_orders
-    UNION ALL
-    SELECT customer_id, currency, toInt128(0), -toInt128(amount_minor)
-    FROM v_ledger WHERE line = 'net')
-GROUP BY customer_id, currency HAVING orders_minor != ledger_minor""",
-    ),
-    Law(
-        law_id="S5",
-        title="the hourly roll-up is the sum of the entries that are not spread",
-        sql=f"""
-SELECT hour_number, {_DIMENSIONS}, sum(summed) AS rollup_minor, sum(booked) AS ledger_minor,
-    sum(summed_entries) AS rollup_entries, sum(booked_entries) AS ledger_entries
-FROM (
-    SELECT intDiv(toUnixTimestamp64Milli(hour), 3600000) AS hour_number, {_DIMENSIONS},
-        amount_minor AS summed, toInt128(0) AS booked, entries AS summed_entries,
-        0 AS booked_entries
-    FROM v_rollup_hourly
-    UNION ALL
-    SELECT {HOUR} AS hour_number, {_DIMENSIONS}, toInt128(0), sum(toInt128(amount_minor)), 0,
-        count()
-    FROM v_ledger WHERE term_start IS NULL GROUP BY hour_number, {_DIMENSIONS})
-GROUP BY hour_number, {_DIMENSIONS}
-HAVING rollup_minor != ledger_minor OR rollup_entries != ledger_entries""",
-    ),
-    Law(
-        law_id="S6",
-        title="an entry with a term is worth its spread amount from the cut on",
-        sql="""
-SELECT log_epoch, log_partition, log_offset, log_position, amount_minor, spread_minor,
-    term_start, term_end, cut FROM (
-    SELECT *, term_end - term_start AS days,
-        least(greatest(ifNull(cut, term_start) - term_start, 0), days) AS days_before
-    FROM v_ledger WHERE term_start IS NOT NULL OR term_end IS NOT NULL OR cut IS NOT NULL)
-WHERE NOT ifNull(days > 0, 0) OR ifNull(amount_minor != spread_minor - sign(spread_minor)
-    * toInt64(intDiv(abs(toInt128(spread_minor)) * days_before, greatest(days, 1))), 1)""",
-    ),
-    Law(
-        law_id="S7",
-        title="a contact's cost and fee are what the ledger books on it, in the cost's currency",
-        sql="""
-SELECT customer_id, contact_id, currency, sum(cost) AS cost_of_contact, sum(fee) AS fee_of_contact,
-    sum(booked_cost) AS cost_in_ledger, sum(booked_fee) AS fee_in_ledger
-FROM (
-    SELECT customer_id, contact_id, cost_currency AS currency, toInt128(cost_minor) AS cost,
-        toInt128(fee_minor) AS fee, toInt128(0) AS booked_cost, toInt128(0) AS booked_fee,
-        1 AS is_contact
-    FROM v_contacts
-    UNION ALL
-    SELECT customer_id, contact_id, currency, toInt128(0), toInt128(0),
-        sumIf(toInt128(amount_minor), line IN ('C1', 'C3', 'C4')),
-        sumIf(toInt128(amount_minor), line IN ('A2a', 'A2b', 'A2c') AND order_id = ''), 0
-    FROM v_ledger WHERE contact_id != '' GROUP BY customer_id, contact_id, currency)
-GROUP BY customer_id, contact_id, currency
-HAVING max(is_contact) = 1
-    AND (cost_of_contact != cost_in_ledger OR fee_of_contact != fee_in_ledger)""",
-    ),
-)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fresh:
+    """R8: how far a partition of the ledger is stored, and when its newest entry was booked."""
+
+    epoch: int
+    partition: int
+    last_offset: int
+    booked_ms: int
 
 
-def verify(store: Store) -> list[Finding]:
-    """Return the laws that do not hold in the store, in the order of `LAWS`; none if all do."""
-    findings = []
-    for law in LAWS:
-        rows = store.query(f"{law.sql} LIMIT {ROWS_SHOWN_MAX + 1}")
-        if rows:
-            findings.append(
-                Finding(
-                    law_id=law.law_id,
-                    title=law.title,
-                    rows=tuple(rows[:ROWS_SHOWN_MAX]),
-                    more=len(rows) > ROWS_SHOWN_MAX,
-                )
-            )
-    return findings
+def verify(store: Store, laws: Sequence[Law] = LAWS) -> list[Finding]:
+    """Return the laws that do not hold in the store, in their order; none if all do."""
+    return [finding for law in laws if (finding := _look(store, law)) is not None]
+
+
+def verify_moving(
+    store: Store, passed: Callable[[], bool], laws: Sequence[Law] = LAWS
+) -> list[Finding]:
+    """Return the laws that do not hold while the sink goes on.
+
+    `passed` waits until the sink has stored all that is in the log when it is called, and says
+    whether it did; what a first look finds is then looked at again.
+    """
+    first = verify(store, laws)
+    if not first or not passed():
+        return first
+    standing = []
+    by_id = {law.law_id: law for law in laws}
+    for finding in first:
+        again = _look(store, by_id[finding.law_id])
+        if again is None:
+            continue
+        rows = tuple(row for row in again.rows if row in finding.rows)
+        more = again.more and finding.more
+        if rows or more:
+            standing.append(Finding(law_id=again.law_id, title=again.title, rows=rows, more=more))
+    return standing
+
+
+def looked_at(store: Store, laws: Sequence[Law] = LAWS) -> dict[str, int]:
+    """Return, by law, how many things it looks at: none would make it hold for nothing."""
+    return {law.law_id: int(store.query(law.counted)[0]["n"]) for law in laws}
+
+
+def repeats(store: Store) -> tuple[int, int]:
+    """R6: return how many rows the ledger's table has and how many entries they are."""
+    (row,) = store.query(_REPEATS)
+    return int(row["rows"]), int(row["entries"])
+
+
+def freshness(store: Store) -> list[Fresh]:
+    """R8: return how far each partition of the ledger is stored."""
+    return [
+        Fresh(
+            epoch=int(row["log_epoch"]),
+            partition=int(row["log_partition"]),
+            last_offset=int(row["last_offset"]),
+            booked_ms=int(row["booked_ms"]),
+        )
+        for row in store.query(_FRESH)
+    ]
+
+
+def _look(store: Store, law: Law) -> Finding | None:
+    # Ordered, so that two looks show the same rows of many.
+    rows = store.query(f"SELECT * FROM ({law.sql}) ORDER BY ALL LIMIT {ROWS_SHOWN_MAX + 1}")
+    if not rows:
+        return None
+    return Finding(
+        law_id=law.law_id,
+        title=law.title,
+        rows=tuple(rows[:ROWS_SHOWN_MAX]),
+        more=len(rows) > ROWS_SHOWN_MAX,
+    )

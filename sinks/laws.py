@@ -1,0 +1,256 @@
+"""The laws of stored data, each a query that finds nothing when the law holds.
+
+Law: every sum is compared with another that was worked out on another way: entries with batch
+records, credits with entries, order facts with the ledger, the roll-up with what it sums.
+
+What is found while the sink is busy may only be on its way: `sinks.verify` looks twice.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from sinks.rollup import DIMENSIONS, HOUR
+
+_CREDIT_LINES: Final = "('A1a', 'A1b', 'A2a', 'A2b', 'A2c', 'A3', 'A4', 'A5')"
+_ORDER_LINES: Final = (
+    "('net', 'unattributed', 'A1a', 'A1b', 'A2a', 'A2b', 'A2c', 'A3', 'A4', 'A5', 'A5x',"
+    " 'adjustment')"
+)
+_DIMENSIONS: Final = ", ".join(DIMENSIONS)
+_NOT_VOID: Final = (
+    "(log_epoch, log_partition, log_offset) NOT IN"
+    " (SELECT log_epoch, log_partition, arrayJoin(voided_offsets) FROM v_batches)"
+)
+"""A repair names the batch records that never happened (`pnl repair`)."""
+_ORDERS: Final = (
+    "SELECT uniqExact(customer_id, order_id, currency) AS n FROM v_ledger WHERE order_id != ''"
+)
+_WHERE: Final = (
+    "any(log_partition) AS log_partition, min(log_offset) AS first_offset,"
+    " max(log_offset) AS last_offset"
+)
+"""Where the entries of a group lie in `pnl.ledger.v1`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Law:
+    """What must hold, the query that returns the rows where it does not, what it looks at."""
+
+    law_id: str
+    title: str
+    sql: str
+    of: str
+    counted: str
+
+
+LAWS: Final = (
+    Law(
+        law_id="R1",
+        title="the entries of an order sum to zero: credits + unattributed = net revenue",
+        of="orders",
+        counted=_ORDERS,
+        sql=f"""
+SELECT customer_id, order_id, currency, sum(toInt128(amount_minor)) AS difference_minor, {_WHERE}
+FROM v_ledger WHERE order_id != '' AND line IN {_ORDER_LINES}
+GROUP BY customer_id, order_id, currency HAVING difference_minor != 0""",
+    ),
+    Law(
+        law_id="R2",
+        title="input offsets are accounted for once: no gap, no overlap between batches",
+        of="ranges of input offsets",
+        counted="SELECT count() AS n FROM v_batch_sources",
+        sql=f"""
+SELECT src_topic, src_partition, batch_id, start_offset, former_end, log_offset FROM (
+    SELECT src_topic, src_partition, batch_id, start_offset, log_offset,
+        lagInFrame(toNullable(end_offset)) OVER (
+            PARTITION BY log_epoch, src_topic, src_partition ORDER BY start_offset, end_offset
+            ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS former_end
+    FROM v_batch_sources WHERE {_NOT_VOID})
+WHERE former_end IS NOT NULL AND start_offset != former_end""",
+    ),
+    Law(
+        law_id="R3",
+        title="every input record has one disposition: the counts add up to the offsets",
+        of="input records",
+        counted="SELECT sum(applied + duplicate + late + dead) AS n FROM v_batch_sources",
+        sql=f"""
+SELECT batch_id, src_topic, src_partition, start_offset, end_offset, applied, duplicate, late,
+    dead, log_offset, arrayMap(x -> (x, arraySum(arrayMap((d, s, e) -> if(d = x, e - s, 0),
+        exception_dispositions, exception_starts, exception_ends))),
+        ['duplicate', 'late', 'dead']) AS excepted
+FROM v_batch_sources
+WHERE (end_offset - start_offset != applied + duplicate + late + dead
+    OR arrayMap(x -> x.2, excepted) != [duplicate, late, dead]) AND {_NOT_VOID}""",
+    ),
+    Law(
+        law_id="R4",
+        title="the ledger holds what the batch records count: rows and minor units",
+        of="batches",
+        counted="SELECT uniqExact(batch_id) AS n FROM v_batches",
+        sql=f"""
+SELECT batch_id, sum(batch_rows) AS rows_recorded, sum(ledger_rows) AS rows_stored,
+    sum(batch_minor) AS minor_recorded, sum(ledger_minor) AS minor_stored,
+    max(partition) AS log_partition, max(recorded_at) AS batch_offset, max(last) AS last_offset
+FROM (
+    SELECT batch_id, out_rows AS batch_rows, toInt128(out_sum_minor) AS batch_minor,
+        0 AS ledger_rows, toInt128(0) AS ledger_minor, log_partition AS partition,
+        log_offset AS recorded_at, -1 AS last
+    FROM v_batches WHERE {_NOT_VOID}
+    UNION ALL
+    SELECT amended, more_rows, toInt128(more_minor), 0, toInt128(0), log_partition, -1, -1
+    FROM v_batches ARRAY JOIN amended_batch_ids AS amended, amended_rows AS more_rows,
+        amended_minor AS more_minor
+    UNION ALL
+    SELECT batch_id, 0, toInt128(0), count(), sum(toInt128(amount_minor)), any(log_partition), -1,
+        max(log_offset)
+    FROM v_ledger GROUP BY batch_id)
+GROUP BY batch_id HAVING rows_recorded != rows_stored OR minor_recorded != minor_stored""",
+    ),
+    Law(
+        law_id="R5",
+        title="an identity is in one month and has one content, however often it was written",
+        of="rows",
+        counted="SELECT count() AS n FROM ledger",
+        sql="""
+SELECT log_epoch, log_partition, log_offset, log_position, uniqExact(month) AS months,
+    uniqExact(effective_at, customer_id, order_id, currency, line, contact_id, amount_minor)
+        AS contents
+FROM ledger GROUP BY log_epoch, log_partition, log_offset, log_position
+HAVING months > 1 OR contents > 1""",
+    ),
+    Law(
+        law_id="R7a",
+        title="what an order earned has net revenue behind it",
+        of="orders",
+        counted=_ORDERS,
+        sql=f"""
+SELECT customer_id, order_id, currency, {_WHERE} FROM v_ledger WHERE order_id != ''
+GROUP BY customer_id, order_id, currency
+HAVING countIf(line IN {_CREDIT_LINES}) > 0 AND countIf(line = 'net') = 0""",
+    ),
+    Law(
+        law_id="R7b",
+        title="a chain is live under one customer",
+        of="chains",
+        counted="SELECT count() AS n FROM v_contacts",
+        sql="""
+SELECT contact_id, groupArray((customer_id, log_partition, log_offset)) AS places FROM v_contacts
+GROUP BY contact_id HAVING length(places) > 1""",
+    ),
+    Law(
+        law_id="S1",
+        title="a credit vector adds up: credits + unattributed = net, over its classes too",
+        of="credit vectors",
+        counted="SELECT count() AS n FROM v_attributions",
+        sql="""
+SELECT order_id, customer_id, currency, net_minor, unattributed_minor,
+    arraySum(credits_minor) AS credited_minor, arraySum(class_net_minor) AS of_classes_minor,
+    log_partition, log_offset
+FROM v_attributions
+WHERE credited_minor + unattributed_minor != net_minor OR of_classes_minor != net_minor""",
+    ),
+    Law(
+        law_id="S2",
+        title="the credit vectors say what the ledger says, by order and contact",
+        of="credits",
+        counted="SELECT sum(length(credits_minor)) AS n FROM v_attributions",
+        sql=f"""
+SELECT customer_id, order_id, contact, currency, sum(vector) AS vector_minor,
+    sum(booked) AS ledger_minor
+FROM (
+    SELECT customer_id, order_id, contact, currency, toInt128(credited) AS vector,
+        toInt128(0) AS booked
+    FROM v_attributions ARRAY JOIN credit_contact_ids AS contact, credits_minor AS credited
+    UNION ALL
+    SELECT customer_id, order_id, contact_id, currency, toInt128(0), toInt128(amount_minor)
+    FROM v_ledger WHERE order_id != '' AND line IN {_CREDIT_LINES})
+GROUP BY customer_id, order_id, contact, currency HAVING vector_minor != ledger_minor""",
+    ),
+    Law(
+        law_id="S3",
+        title="a contact's credit is what the ledger credits it, by currency",
+        of="chains",
+        counted="SELECT count() AS n FROM v_contacts",
+        sql=f"""
+SELECT customer_id, contact, currency, sum(counted) AS contact_minor, sum(booked) AS ledger_minor
+FROM (
+    SELECT customer_id, contact_id AS contact, credit_currency AS currency,
+        toInt128(credited) AS counted, toInt128(0) AS booked
+    FROM v_contacts ARRAY JOIN credit_currencies AS credit_currency, credits_minor AS credited
+    UNION ALL
+    SELECT customer_id, contact_id, currency, toInt128(0), toInt128(amount_minor)
+    FROM v_ledger WHERE order_id != '' AND contact_id != '' AND line IN {_CREDIT_LINES})
+GROUP BY customer_id, contact, currency HAVING contact_minor != ledger_minor""",
+    ),
+    Law(
+        law_id="S4",
+        title="the order facts' effect on net revenue is what the ledger booked, by customer",
+        of="order facts",
+        counted="SELECT count() AS n FROM v_orders",
+        sql="""
+SELECT customer_id, currency, sum(effect) AS orders_minor, sum(booked) AS ledger_minor
+FROM (
+    SELECT customer_id, currency, toInt128(net_effect_minor) AS effect, toInt128(0) AS booked
+    FROM v_orders
+    UNION ALL
+    SELECT customer_id, currency, toInt128(0), -toInt128(amount_minor)
+    FROM v_ledger WHERE line = 'net')
+GROUP BY customer_id, currency HAVING orders_minor != ledger_minor""",
+    ),
+    Law(
+        law_id="A5",
+        title="the hourly roll-up is the sum of the entries that are not spread",
+        of="sums",
+        counted="SELECT count() AS n FROM v_rollup_hourly",
+        sql=f"""
+SELECT hour_number, {_DIMENSIONS}, sum(summed) AS rollup_minor, sum(booked) AS ledger_minor,
+    sum(summed_entries) AS rollup_entries, sum(booked_entries) AS ledger_entries
+FROM (
+    SELECT intDiv(toUnixTimestamp64Milli(hour), 3600000) AS hour_number, {_DIMENSIONS},
+        amount_minor AS summed, toInt128(0) AS booked, entries AS summed_entries,
+        0 AS booked_entries
+    FROM v_rollup_hourly
+    UNION ALL
+    SELECT {HOUR} AS hour_number, {_DIMENSIONS}, toInt128(0), sum(toInt128(amount_minor)), 0,
+        count()
+    FROM v_ledger WHERE term_start IS NULL GROUP BY hour_number, {_DIMENSIONS})
+GROUP BY hour_number, {_DIMENSIONS}
+HAVING rollup_minor != ledger_minor OR rollup_entries != ledger_entries""",
+    ),
+    Law(
+        law_id="S6",
+        title="an entry with a term is worth its spread amount from the cut on",
+        of="entries with a term",
+        counted="SELECT count() AS n FROM v_ledger WHERE term_start IS NOT NULL",
+        sql="""
+SELECT log_epoch, log_partition, log_offset, log_position, amount_minor, spread_minor,
+    term_start, term_end, cut FROM (
+    SELECT *, term_end - term_start AS days,
+        least(greatest(ifNull(cut, term_start) - term_start, 0), days) AS days_before
+    FROM v_ledger WHERE term_start IS NOT NULL OR term_end IS NOT NULL OR cut IS NOT NULL)
+WHERE NOT ifNull(days > 0, 0) OR ifNull(amount_minor != spread_minor - sign(spread_minor)
+    * toInt64(intDiv(abs(toInt128(spread_minor)) * days_before, greatest(days, 1))), 1)""",
+    ),
+    Law(
+        law_id="S7",
+        title="a contact's cost and fee are what the ledger books on it, in the cost's currency",
+        of="chains",
+        counted="SELECT count() AS n FROM v_contacts",
+        sql="""
+SELECT customer_id, contact_id, currency, sum(cost) AS cost_of_contact, sum(fee) AS fee_of_contact,
+    sum(booked_cost) AS cost_in_ledger, sum(booked_fee) AS fee_in_ledger
+FROM (
+    SELECT customer_id, contact_id, cost_currency AS currency, toInt128(cost_minor) AS cost,
+        toInt128(fee_minor) AS fee, toInt128(0) AS booked_cost, toInt128(0) AS booked_fee,
+        1 AS is_contact
+    FROM v_contacts
+    UNION ALL
+    SELECT customer_id, contact_id, currency, toInt128(0), toInt128(0),
+        sumIf(toInt128(amount_minor), line IN ('C1', 'C3', 'C4')),
+        sumIf(toInt128(amount_minor), line IN ('A2a', 'A2b', 'A2c') AND order_id = ''), 0
+    FROM v_ledger WHERE contact_id != '' GROUP BY customer_id, contact_id, currency)
+GROUP BY customer_id, contact_id, currency
+HAVING max(is_contact) = 1
+    AND (cost_of_contact != cost_in_ledger OR fee_of_contact != fee_in_ledger)""",
+    ),
+)

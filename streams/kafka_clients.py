@@ -9,12 +9,18 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Protocol, TypeAlias
 
 import confluent_kafka
-from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from confluent_kafka import (
+    IsolationLevel,
+    KafkaError,
+    KafkaException,
+    TopicCollection,
+    TopicPartition,
+)
 from confluent_kafka.admin import (  # type: ignore[attr-defined]
     AdminClient,
+    AlterConfigOpType,
     ConfigEntry,
     ConfigResource,
-    IsolationLevel,
     NewTopic,
     OffsetSpec,
     ResourceType,
@@ -23,6 +29,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 __all__ = (
     "OFFSET_INVALID",
     "AdminClient",
+    "AlterConfigOpType",
     "Assigned",
     "ConfigEntry",
     "ConfigResource",
@@ -35,10 +42,23 @@ __all__ = (
     "KafkaProducerClient",
     "LibrdkafkaClients",
     "NewTopic",
-    "OffsetSpec",
     "ResourceType",
+    "TopicCollection",
     "TopicPartition",
+    "earliest_offset",
+    "latest_offset",
 )
+
+
+def latest_offset() -> Any:  # noqa: ANN401 - opaque
+    """Return the specification of a partition's end for `list_offsets`."""
+    return OffsetSpec.latest()  # type: ignore[no-untyped-call]
+
+
+def earliest_offset() -> Any:  # noqa: ANN401 - opaque
+    """Return the specification of a partition's oldest offset for `list_offsets`."""
+    return OffsetSpec.earliest()  # type: ignore[no-untyped-call]
+
 
 OFFSET_INVALID: Final = -1001
 """What `committed` answers for a partition in which a group has committed nothing."""
@@ -120,8 +140,10 @@ class KafkaConsumerClient(Protocol):
         """Return the offsets that will be read next."""
         ...
 
-    def get_watermark_offsets(self, partition: TopicPartition, timeout: float) -> Any:  # noqa: ANN401
-        """Return (oldest offset, end), or None after the timeout."""
+    def get_watermark_offsets(
+        self, partition: TopicPartition, timeout: float = -1, cached: bool = False
+    ) -> Any:  # noqa: ANN401
+        """Return (oldest offset, end), from what was last read if `cached`; None after time."""
         ...
 
     def consumer_group_metadata(self) -> Any:  # noqa: ANN401 - opaque

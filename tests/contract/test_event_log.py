@@ -29,10 +29,11 @@ from streams.partitions import partition_of
 from streams.sqlite_log import SqliteLog
 
 Place: TypeAlias = Callable[[], EventLog]
+Partitioner: TypeAlias = Callable[[bytes, int], int]
 
 NOW_MS = 1_700_000_000_000
 NO_WAIT = timedelta(0)
-LONG_WAIT = timedelta(seconds=10)
+LONG_WAIT = timedelta(seconds=20)
 INPUT, OTHER, OUTPUT = "contacts", "orders", "pnl.ledger.v1"
 GROUP = "journeys"
 
@@ -65,6 +66,18 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
 
 
 @pytest.fixture
+def now_ms() -> int:
+    """Return the time of the log's clock."""
+    return NOW_MS
+
+
+@pytest.fixture
+def partition_in() -> Partitioner:
+    """Return the function that decides a key's partition."""
+    return partition_of
+
+
+@pytest.fixture
 def log(place: Place) -> EventLog:
     """Return an empty log."""
     return place()
@@ -82,6 +95,16 @@ def everything(log: EventLog, topic: str) -> dict[int, list[Record]]:
     }
 
 
+def owner_of(log: EventLog, group: str, topics: list[str]) -> Consumer:
+    """Return a consumer that owns its partitions: some logs hand them over while it polls."""
+    consumer = log.consumer(group, topics)
+    deadline = Deadline(LONG_WAIT)
+    while not consumer.committed():
+        consumer.keep()
+        assert deadline.seconds_left(), "nothing was assigned"
+    return consumer
+
+
 def drain(consumer: Consumer, count: int, records_max: int = 1_000) -> list[Record]:
     """Poll until so many records came; fails at the end of a long wait."""
     records: list[Record] = []
@@ -95,6 +118,27 @@ def drain(consumer: Consumer, count: int, records_max: int = 1_000) -> list[Reco
 def standing(consumer: Consumer) -> dict[TopicPartition, int]:
     """Return where a consumer stands, without the partitions where nothing was committed."""
     return {place: offset for place, offset in consumer.committed().items() if offset}
+
+
+def read_soon(log: EventLog, topic: str, partition: int, count: int) -> list[Record]:
+    """Read records that were committed just now: a cluster shows them a moment later."""
+    deadline = Deadline(LONG_WAIT)
+    while True:
+        records = log.read(topic, partition, 0, 1_000_000)
+        if len(records) >= count or not deadline.seconds_left():
+            return records
+
+
+def assert_end(log: EventLog, topic: str, counts: dict[int, int]) -> None:
+    """Fail unless a topic has so many records; its end may lie behind the end of a transaction."""
+    for number, count in counts.items():
+        read_soon(log, topic, number, count)
+    records = {number: part for number, part in everything(log, topic).items() if part}
+    assert {number: len(part) for number, part in records.items()} == counts
+    for number, end in log.end_offsets(topic).items():
+        last = records[number][-1].offset if number in records else -1
+        assert last < end
+        assert log.read(topic, number, end, 1) == []
 
 
 class Abandoned(Exception):
@@ -135,23 +179,27 @@ def test_a_record_comes_back_as_it_was_sent(log: EventLog) -> None:
     assert all(isinstance(record, Record) for record in read)
 
 
-def test_a_record_without_a_key_lies_in_partition_zero(log: EventLog) -> None:
+def test_a_record_without_a_key_lies_in_partition_zero(
+    log: EventLog, partition_in: Partitioner
+) -> None:
     """Null and empty keys are keys too; only the missing one has no partition of its own."""
     assert log.append(INPUT, values(2)) == [OffsetRange(INPUT, 0, 0, 2)]
     (empty,) = log.append(OTHER, [Outgoing(b"", None)])
-    assert empty.partition == partition_of(b"", log.partitions)
+    assert empty.partition == partition_in(b"", log.partitions)
     assert log.read(INPUT, 0, 0, 1)[0].key is None
     assert log.read(OTHER, empty.partition, 0, 1)[0].key == b""
 
 
-def test_a_key_keeps_to_its_partition_in_the_order_sent(log: EventLog) -> None:
+def test_a_key_keeps_to_its_partition_in_the_order_sent(
+    log: EventLog, partition_in: Partitioner
+) -> None:
     """Every record of a key lies in one partition, oldest first, over several appends."""
     keys = [b"customer-%d" % n for n in range(50)]
     for round_number in range(4):
         log.append(INPUT, [Outgoing(key, b"%d" % round_number) for key in keys])
     for partition, records in everything(log, INPUT).items():
         for key in {record.key for record in records}:
-            assert partition_of(key, log.partitions) == partition
+            assert partition_in(key or b"", log.partitions) == partition
             assert [r.value for r in records if r.key == key] == [b"0", b"1", b"2", b"3"]
 
 
@@ -174,10 +222,13 @@ def test_offsets_are_gapless_and_the_ranges_say_which(log: EventLog) -> None:
         assert [r.offset for r in records] == list(range(log.end_offsets(INPUT)[partition]))
 
 
-def test_a_record_bears_the_time_of_the_log(log: EventLog) -> None:
+def test_a_record_bears_the_time_of_the_log(log: EventLog, now_ms: int) -> None:
     """`logged_at` is processing time when it was appended, whoever reads it later."""
     log.append(INPUT, values(1))
-    assert log.read(INPUT, 0, 0, 1)[0].logged_at == NOW_MS
+    (read,) = log.read(INPUT, 0, 0, 1)
+    (polled,) = drain(owner_of(log, GROUP, [INPUT]), 1)
+    assert read == polled
+    assert abs(read.logged_at - now_ms) <= 60_000
 
 
 @pytest.mark.parametrize("start", [0, 1, 499, 500, 999, 1_000, 1_234, 2_999])
@@ -236,8 +287,8 @@ def test_several_appenders_lose_and_double_nothing(place: Place) -> None:
 def test_a_new_group_starts_at_the_beginning(log: EventLog) -> None:
     """Records from before the group existed are read too."""
     log.append(INPUT, values(5))
-    consumer = log.consumer(GROUP, [INPUT])
-    assert [r.value for r in consumer.poll(10, NO_WAIT)] == [b"0", b"1", b"2", b"3", b"4"]
+    consumer = owner_of(log, GROUP, [INPUT])
+    assert [r.value for r in drain(consumer, 5)] == [b"0", b"1", b"2", b"3", b"4"]
     assert set(consumer.committed().values()) == {0}
     assert consumer.committed().keys() == {
         TopicPartition(INPUT, partition) for partition in range(log.partitions)
@@ -247,20 +298,20 @@ def test_a_new_group_starts_at_the_beginning(log: EventLog) -> None:
 def test_polls_go_on_from_each_other(log: EventLog) -> None:
     """No record is polled twice or left out, whatever the batch size."""
     log.append(INPUT, values(1_000))
-    consumer = log.consumer(GROUP, [INPUT])
-    polled = [consumer.poll(300, NO_WAIT) for _ in range(5)]
-    assert [len(records) for records in polled] == [300, 300, 300, 100, 0]
-    assert [r.offset for records in polled for r in records] == list(range(1_000))
+    consumer = owner_of(log, GROUP, [INPUT])
+    polled = drain(consumer, 1_000, records_max=300)
+    assert [r.offset for r in polled] == list(range(1_000))
+    assert consumer.poll(300, NO_WAIT) == []
 
 
 def test_a_batch_is_never_larger_than_asked_for(log: EventLog) -> None:
     """`records_max` bounds a poll over all partitions and topics together."""
     for topic in (INPUT, OTHER):
         log.append(topic, [Outgoing(b"%d" % n, None) for n in range(200)])
-    consumer = log.consumer(GROUP, [INPUT, OTHER])
-    sizes = []
-    while records := consumer.poll(7, NO_WAIT):
-        sizes.append(len(records))
+    consumer = owner_of(log, GROUP, [INPUT, OTHER])
+    sizes: list[int] = []
+    while sum(sizes) < 400:
+        sizes.append(len(consumer.poll(7, LONG_WAIT)))
     assert max(sizes) == 7
     assert sum(sizes) == 400
 
@@ -269,11 +320,11 @@ def test_no_partition_starves(log: EventLog) -> None:
     """Each of them comes up within as many polls of one record as there are partitions."""
     for topic in (INPUT, OTHER):
         log.append(topic, [Outgoing(b"%d" % n, None) for n in range(400)])
-    consumer = log.consumer(GROUP, [INPUT, OTHER])
+    consumer = owner_of(log, GROUP, [INPUT, OTHER])
     seen = {
         (record.topic, record.partition)
         for _ in range(2 * log.partitions)
-        for record in consumer.poll(1, NO_WAIT)
+        for record in consumer.poll(1, LONG_WAIT)
     }
     assert seen == {(topic, p) for topic in (INPUT, OTHER) for p in range(log.partitions)}
 
@@ -282,7 +333,7 @@ def test_a_large_batch_is_shared_out(log: EventLog) -> None:
     """A partition with little to say leaves its share to the others: the batch gets full."""
     log.append(INPUT, values(1_000))
     log.append(OTHER, values(10))
-    records = log.consumer(GROUP, [INPUT, OTHER]).poll(100, NO_WAIT)
+    records = owner_of(log, GROUP, [INPUT, OTHER]).poll(100, LONG_WAIT)
     assert len(records) == 100
     assert sum(record.topic == OTHER for record in records) == 10
 
@@ -291,14 +342,14 @@ def test_a_poll_keeps_the_order_of_each_partition(log: EventLog) -> None:
     """Within a batch too, a partition's records are in offset order."""
     log.append(INPUT, [Outgoing(b"%d" % n, None) for n in range(500)])
     last: dict[int, int] = {}
-    for record in drain(log.consumer(GROUP, [INPUT]), 500, records_max=33):
+    for record in drain(owner_of(log, GROUP, [INPUT]), 500, records_max=33):
         assert record.offset == last.get(record.partition, -1) + 1
         last[record.partition] = record.offset
 
 
 def test_a_poll_without_records_ends_after_its_wait(log: EventLog) -> None:
     """It returns empty-handed, and not before."""
-    consumer = log.consumer(GROUP, [INPUT])
+    consumer = owner_of(log, GROUP, [INPUT])
     deadline = Deadline(timedelta(milliseconds=50))
     assert consumer.poll(10, timedelta(milliseconds=60)) == []
     assert deadline.seconds_left() == 0.0
@@ -307,7 +358,7 @@ def test_a_poll_without_records_ends_after_its_wait(log: EventLog) -> None:
 def test_a_waiting_poll_sees_what_another_log_appends(place: Place) -> None:
     """Who waits for records gets them long before the wait is over."""
     reader, writer = place(), place()
-    consumer = reader.consumer(GROUP, [INPUT])
+    consumer = owner_of(reader, GROUP, [INPUT])
     polled: list[Record] = []
     waiting = threading.Thread(target=lambda: polled.extend(consumer.poll(10, LONG_WAIT)))
     deadline = Deadline(LONG_WAIT / 2)
@@ -321,11 +372,11 @@ def test_a_waiting_poll_sees_what_another_log_appends(place: Place) -> None:
 def test_rewinding_goes_back_to_what_is_committed(log: EventLog) -> None:
     """What was polled and not committed comes again; what was committed does not."""
     log.append(INPUT, values(100))
-    consumer = log.consumer(GROUP, [INPUT])
-    consumer.poll(30, NO_WAIT)
+    consumer = owner_of(log, GROUP, [INPUT])
+    drain(consumer, 30, records_max=30)
     with consumer.transaction() as transaction:
         transaction.commit_offsets({TopicPartition(INPUT, 0): 30})
-    consumer.poll(30, NO_WAIT)
+    consumer.poll(30, LONG_WAIT)
     consumer.rewind()
     assert [r.offset for r in drain(consumer, 70)] == list(range(30, 100))
 
@@ -335,8 +386,8 @@ def test_rewinding_goes_back_over_several_appends(log: EventLog, polled: int) ->
     """From wherever the polls had come, in the middle of an append or at its end."""
     for first in (0, 10, 20):
         log.append(INPUT, values(10, first=first))
-    consumer = log.consumer(GROUP, [INPUT])
-    assert len(consumer.poll(polled, NO_WAIT)) == polled
+    consumer = owner_of(log, GROUP, [INPUT])
+    drain(consumer, polled, records_max=polled)
     consumer.rewind()
     assert [r.offset for r in drain(consumer, 30, records_max=7)] == list(range(30))
 
@@ -344,12 +395,12 @@ def test_rewinding_goes_back_over_several_appends(log: EventLog, polled: int) ->
 def test_groups_do_not_feel_each_other(log: EventLog) -> None:
     """Each reads all records at its own pace and keeps its own state."""
     log.append(INPUT, values(10))
-    first, second = log.consumer(GROUP, [INPUT]), log.consumer("sink", [INPUT])
-    assert len(first.poll(10, NO_WAIT)) == 10
+    first, second = owner_of(log, GROUP, [INPUT]), owner_of(log, "sink", [INPUT])
+    drain(first, 10)
     with first.transaction() as transaction:
         transaction.commit_offsets({TopicPartition(INPUT, 0): 10})
         transaction.put_state(0, [(b"k", b"v")])
-    assert len(second.poll(10, NO_WAIT)) == 10
+    drain(second, 10)
     assert standing(second) == {}
     assert second.state.load(0, b"") == []
 
@@ -371,7 +422,7 @@ def test_a_transaction_makes_its_parts_visible_together(place: Place) -> None:
     """Before the end of it nobody sees anything, afterwards everybody everything."""
     log, other = place(), place()
     log.append(INPUT, values(10))
-    consumer = log.consumer(GROUP, [INPUT])
+    consumer = owner_of(log, GROUP, [INPUT])
     with consumer.transaction() as transaction:
         transaction.produce(OUTPUT, 2, values(3))
         transaction.put_state(1, [(b"k", b"v")])
@@ -381,42 +432,42 @@ def test_a_transaction_makes_its_parts_visible_together(place: Place) -> None:
         assert consumer.state.load(1, b"") == []
         assert standing(consumer) == {}
         assert not any(other.committed(GROUP).values())
-    assert [r.value for r in other.read(OUTPUT, 2, 0, 10)] == [b"0", b"1", b"2"]
-    assert other.end_offsets(OUTPUT) == {0: 0, 1: 0, 2: 3, 3: 0}
+    assert [r.value for r in read_soon(other, OUTPUT, 2, 3)] == [b"0", b"1", b"2"]
+    assert_end(other, OUTPUT, {2: 3})
     assert consumer.state.load(1, b"") == [(b"k", b"v")]
     assert standing(consumer) == {TopicPartition(INPUT, 0): 4}
-    assert other.committed(GROUP) == consumer.committed()
+    assert standing(consumer) == {at: to for at, to in other.committed(GROUP).items() if to}
 
 
 def test_an_abandoned_transaction_leaves_nothing(log: EventLog) -> None:
     """Neither output nor state nor offset survives, and the exception goes on to the caller."""
     log.append(INPUT, values(10))
-    consumer = log.consumer(GROUP, [INPUT])
+    consumer = owner_of(log, GROUP, [INPUT])
     with pytest.raises(Abandoned):
         write(consumer, abandoned=True)
     assert everything(log, OUTPUT) == {0: [], 1: [], 2: [], 3: []}
     assert consumer.state.load(1, b"") == []
     assert standing(consumer) == {}
     write(consumer)
-    assert [r.offset for r in log.read(OUTPUT, 2, 0, 10)] == [0, 1, 2]
+    assert [r.value for r in read_soon(log, OUTPUT, 2, 3)] == [b"0", b"1", b"2"]
 
 
 def test_outputs_of_a_transaction_keep_their_order(log: EventLog) -> None:
     """Several calls for one partition follow each other; other partitions do not matter."""
-    consumer = log.consumer(GROUP, [INPUT])
+    consumer = owner_of(log, GROUP, [INPUT])
     with consumer.transaction() as transaction:
         transaction.produce(OUTPUT, 1, values(2))
         transaction.produce(OUTPUT, 3, values(1, first=50))
         transaction.produce(OUTPUT, 1, values(2, first=2))
         transaction.produce(OUTPUT, 0, [])
-    assert [r.value for r in log.read(OUTPUT, 1, 0, 10)] == [b"0", b"1", b"2", b"3"]
-    assert [r.value for r in log.read(OUTPUT, 3, 0, 10)] == [b"50"]
-    assert log.end_offsets(OUTPUT) == {0: 0, 1: 4, 2: 0, 3: 1}
+    assert [r.value for r in read_soon(log, OUTPUT, 1, 4)] == [b"0", b"1", b"2", b"3"]
+    assert [r.value for r in read_soon(log, OUTPUT, 3, 1)] == [b"50"]
+    assert_end(log, OUTPUT, {1: 4, 3: 1})
 
 
 def test_a_transaction_may_write_nothing(log: EventLog) -> None:
     """An empty one is allowed and changes nothing."""
-    consumer = log.consumer(GROUP, [INPUT])
+    consumer = owner_of(log, GROUP, [INPUT])
     with consumer.transaction():
         pass
     assert standing(consumer) == {}
@@ -424,7 +475,7 @@ def test_a_transaction_may_write_nothing(log: EventLog) -> None:
 
 def test_a_partition_that_is_not_there_is_refused(log: EventLog) -> None:
     """Neither outputs nor state nor offsets can be put where nobody would find them."""
-    consumer = log.consumer(GROUP, [INPUT])
+    consumer = owner_of(log, GROUP, [INPUT])
     with pytest.raises(ValueError, match="partition"), consumer.transaction() as transaction:
         transaction.produce(OUTPUT, 4, values(1))
     with pytest.raises(ValueError, match="partition"), consumer.transaction() as transaction:
@@ -436,19 +487,21 @@ def test_a_partition_that_is_not_there_is_refused(log: EventLog) -> None:
 def test_an_offset_behind_the_end_cannot_be_committed(log: EventLog) -> None:
     """And nothing of the transaction that tried survives."""
     log.append(INPUT, values(3))
-    consumer = log.consumer(GROUP, [INPUT])
+    consumer = owner_of(log, GROUP, [INPUT])
     with pytest.raises(ValueError, match="offset 4"):
         write(consumer)
-    assert log.end_offsets(OUTPUT)[2] == 0
+    assert_end(log, OUTPUT, {})
     assert standing(consumer) == {}
 
 
 def test_read_process_write_takes_every_record_once(log: EventLog) -> None:
     """Whatever is abandoned between, the output is the input, in order, once."""
     log.append(INPUT, [Outgoing(b"%d" % n, b"%d" % n) for n in range(1_000)])
-    consumer = log.consumer(GROUP, [INPUT])
+    consumer = owner_of(log, GROUP, [INPUT])
     attempts = 0
-    while records := consumer.poll(77, NO_WAIT):
+    left = 1_000
+    while left:
+        records = consumer.poll(77, LONG_WAIT)
         attempts += 1
         try:
             with consumer.transaction() as transaction:
@@ -462,6 +515,10 @@ def test_read_process_write_takes_every_record_once(log: EventLog) -> None:
                     raise Abandoned
         except Abandoned:
             consumer.rewind()
+        else:
+            left -= len(records)
+    counts = {number: len(part) for number, part in everything(log, INPUT).items()}
+    assert_end(log, OUTPUT, counts)
     inputs, outputs = everything(log, INPUT), everything(log, OUTPUT)
     assert {p: [r.value for r in records] for p, records in outputs.items()} == {
         p: [r.value for r in records] for p, records in inputs.items()
@@ -473,7 +530,7 @@ def test_read_process_write_takes_every_record_once(log: EventLog) -> None:
 
 def test_state_is_loaded_by_shelf_in_key_order(log: EventLog) -> None:
     """A shelf is all of a key up to its last NUL: longer and shorter ones are other shelves."""
-    consumer = log.consumer(GROUP, [INPUT])
+    consumer = owner_of(log, GROUP, [INPUT])
     keys = [
         b"",
         b"a",
@@ -498,7 +555,7 @@ def test_state_is_loaded_by_shelf_in_key_order(log: EventLog) -> None:
 
 def test_state_of_many_shelves_is_loaded_at_once(log: EventLog) -> None:
     """Each shelf gets what it would get alone, in the order asked, however many there are."""
-    consumer = log.consumer(GROUP, [INPUT])
+    consumer = owner_of(log, GROUP, [INPUT])
     keys = [b"%04d\x00%d" % (n, m) for n in range(0, 1500, 2) for m in range(n % 4)]
     with consumer.transaction() as transaction:
         transaction.put_state(0, [(key, b"v" + key) for key in [*keys, b"\xff\x00\x01"]])
@@ -512,7 +569,7 @@ def test_state_of_many_shelves_is_loaded_at_once(log: EventLog) -> None:
 
 def test_state_is_replaced_and_removed(log: EventLog) -> None:
     """The last change of a key counts, within a transaction and over several."""
-    consumer = log.consumer(GROUP, [INPUT])
+    consumer = owner_of(log, GROUP, [INPUT])
     with consumer.transaction() as transaction:
         transaction.put_state(0, [(b"a", b"1"), (b"b", b"1"), (b"c", b"1"), (b"e", b"")])
     with consumer.transaction() as transaction:
@@ -524,7 +581,7 @@ def test_state_is_replaced_and_removed(log: EventLog) -> None:
 
 def test_much_state_is_kept(log: EventLog) -> None:
     """Thousands of keys in one transaction, half of them removed in the next."""
-    consumer = log.consumer(GROUP, [INPUT])
+    consumer = owner_of(log, GROUP, [INPUT])
     keys = [b"%05d" % n for n in range(5_000)]
     with consumer.transaction() as transaction:
         transaction.put_state(3, ((key, key * 20) for key in keys))
@@ -539,16 +596,16 @@ def test_much_state_is_kept(log: EventLog) -> None:
 def test_a_former_owner_is_fenced(log: EventLog) -> None:
     """Who takes a group over is its owner; the other one can write nothing more."""
     log.append(INPUT, values(10))
-    former = log.consumer(GROUP, [INPUT])
-    former.poll(10, NO_WAIT)
-    owner = log.consumer(GROUP, [INPUT])
+    former = owner_of(log, GROUP, [INPUT])
+    drain(former, 10)
+    owner = owner_of(log, GROUP, [INPUT])
     with pytest.raises(Fenced, match=GROUP):
         write(former)
     assert everything(log, OUTPUT) == {0: [], 1: [], 2: [], 3: []}
     write(owner)
     with pytest.raises(Fenced, match=GROUP):
         write(former)
-    assert log.end_offsets(OUTPUT)[2] == 3
+    assert_end(log, OUTPUT, {2: 3})
     former.close()
     write(owner)
 
@@ -557,35 +614,35 @@ def test_two_logs_never_own_a_group_both(place: Place) -> None:
     """Either the second must wait for the first to go, or the first is fenced."""
     first = place()
     first.append(INPUT, values(10))
-    former = first.consumer(GROUP, [INPUT])
+    former = owner_of(first, GROUP, [INPUT])
     try:
-        owner = place().consumer(GROUP, [INPUT])
+        owner = owner_of(place(), GROUP, [INPUT])
     except Busy:
         write(former)
     else:
         write(owner)
         with pytest.raises(Fenced):
             write(former)
-    assert first.end_offsets(OUTPUT)[2] == 3
+    assert_end(first, OUTPUT, {2: 3})
 
 
 def test_a_group_given_up_goes_on_where_it_stood(place: Place) -> None:
     """Its next owner, on another log, has its offsets and its state."""
     first = place()
     first.append(INPUT, values(10))
-    former = first.consumer(GROUP, [INPUT])
+    former = owner_of(first, GROUP, [INPUT])
     write(former)
     former.close()
     former.close()
-    owner = place().consumer(GROUP, [INPUT])
+    owner = owner_of(place(), GROUP, [INPUT])
     assert standing(owner) == {TopicPartition(INPUT, 0): 4}
-    assert [r.offset for r in owner.poll(10, NO_WAIT)] == [4, 5, 6, 7, 8, 9]
+    assert [r.offset for r in drain(owner, 6)] == [4, 5, 6, 7, 8, 9]
     assert owner.state.load(1, b"") == [(b"c/1", b"one"), (b"c/2", b"two")]
 
 
 def test_a_closed_consumer_says_so(log: EventLog) -> None:
     """Using what was given up is a mistake of ours, not an empty topic."""
-    consumer = log.consumer(GROUP, [INPUT])
+    consumer = owner_of(log, GROUP, [INPUT])
     consumer.close()
     with pytest.raises(ValueError, match="closed"):
         consumer.poll(1, NO_WAIT)
@@ -597,11 +654,11 @@ def test_a_group_may_come_to_read_another_topic(log: EventLog) -> None:
     """The topics it knew go on where they stood, the new one starts at its beginning."""
     log.append(INPUT, values(10))
     log.append(OTHER, values(2))
-    former = log.consumer(GROUP, [INPUT])
+    former = owner_of(log, GROUP, [INPUT])
     write(former)
     former.close()
-    owner = log.consumer(GROUP, [INPUT, OTHER])
-    assert sorted((r.topic, r.offset) for r in owner.poll(100, NO_WAIT)) == [
+    owner = owner_of(log, GROUP, [INPUT, OTHER])
+    assert sorted((r.topic, r.offset) for r in drain(owner, 8)) == [
         *((INPUT, offset) for offset in range(4, 10)),
         *((OTHER, offset) for offset in range(2)),
     ]
@@ -614,7 +671,7 @@ def test_what_was_committed_is_there_when_the_log_is_opened_again(place: Place) 
     """Records, offsets, state and the log's epoch outlive every log that was open."""
     log = place()
     log.append(INPUT, values(10))
-    write(log.consumer(GROUP, [INPUT]))
+    write(owner_of(log, GROUP, [INPUT]))
     epoch, inputs, outputs = log.epoch, everything(log, INPUT), everything(log, OUTPUT)
     log.close()
     log.close()
@@ -622,14 +679,14 @@ def test_what_was_committed_is_there_when_the_log_is_opened_again(place: Place) 
     assert again.epoch == epoch
     assert (everything(again, INPUT), everything(again, OUTPUT)) == (inputs, outputs)
     assert again.committed(GROUP)[TopicPartition(INPUT, 0)] == 4
-    assert again.consumer(GROUP, [INPUT]).state.load(1, b"")[0] == (b"c/1", b"one")
+    assert owner_of(again, GROUP, [INPUT]).state.load(1, b"")[0] == (b"c/1", b"one")
     assert again.append(INPUT, values(1)) == [OffsetRange(INPUT, 0, 10, 11)]
 
 
 def test_a_closed_log_takes_nothing(place: Place) -> None:
     """Appending to it is a mistake of ours and is named as one; so is using its consumers."""
     log = place()
-    consumer = log.consumer(GROUP, [INPUT])
+    consumer = owner_of(log, GROUP, [INPUT])
     log.close()
     with pytest.raises(ValueError, match="closed"):
         log.append(INPUT, values(1))

@@ -1,0 +1,286 @@
+"""The producer of a worker's slot: one transaction at a time, and a new producer after any doubt.
+
+Law: when `commit` returns or raises Busy, everybody knows how the transaction ended. A commit whose
+request may have been sent twice is followed by a new producer, whose first act makes the broker
+refuse everything its predecessor may still have under way.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Any, Final
+
+import msgspec
+
+from streams.clock import Deadline, pause
+from streams.failpoints import failpoint
+from streams.kafka_clients import (
+    KafkaClients,
+    KafkaError,
+    KafkaException,
+    KafkaMessage,
+    KafkaProducerClient,
+    TopicPartition,
+)
+from streams.kafka_errors import Verdict, ending, error_of, verdict
+from streams.kafka_settings import KafkaSettings
+from streams.log import Busy, LogFailed, Outgoing
+
+SWIFT: Final = timedelta(seconds=5)
+"""A commit that takes longer may have been sent more than once."""
+INIT_MAX: Final = timedelta(seconds=60)
+CALL_SECONDS: Final = 2.0
+_PAUSE_SECONDS: Final = 0.05
+_DISTURBANCES: Final = frozenset(
+    {
+        KafkaError._TRANSPORT,  # noqa: SLF001
+        KafkaError._ALL_BROKERS_DOWN,  # noqa: SLF001
+        KafkaError._TIMED_OUT,  # noqa: SLF001
+        KafkaError._TIMED_OUT_QUEUE,  # noqa: SLF001
+        KafkaError.REQUEST_TIMED_OUT,
+    }
+)
+
+
+class Unresolved(Exception):
+    """The broker was told to commit and nobody knows whether it did: a new producer is in place.
+
+    Its `init_transactions` has ended the transaction one way or the other, so the group's committed
+    offsets now tell which.
+    """
+
+
+class _BrokerCounters(msgspec.Struct):
+    disconnects: int = 0
+    req_timeouts: int = 0
+    txretries: int = 0
+
+
+class _Statistics(msgspec.Struct):
+    brokers: dict[str, _BrokerCounters] = {}
+
+
+_statistics: Final = msgspec.json.Decoder(_Statistics).decode
+
+
+class SlotProducer:
+    """Transactions of one group in one slot; used by one thread."""
+
+    def __init__(self, clients: KafkaClients, settings: KafkaSettings, group: str) -> None:
+        self._clients = clients
+        self._config = settings.transactional(group)
+        self._limit = settings.transaction_timeout
+        self._said = settings.said
+        self._what = f"group {group}, slot {settings.slot}"
+        self._disturbed = False
+        self._counters = 0
+        self.is_open = False
+        self.replaced = 0
+        """How often a doubt was answered by a new producer."""
+        self._producer = self._started()
+
+    def begin(self) -> None:
+        """Open a transaction."""
+        self._producer.poll(0)
+        if self._disturbed:
+            # News that came after the commit: its request may still be under way.
+            self._replace("the connection was disturbed")
+        self._begun = Deadline(self._limit)
+        self._call(self._producer.begin_transaction)
+        self.is_open = True
+
+    def produce(self, topic: str, partition: int, records: Sequence[Outgoing]) -> None:
+        """Queue records of one partition, in this order."""
+        produce = self._producer.produce
+        for key, value, headers in records:
+            try:
+                if headers:
+                    produce(topic, value, key, partition, headers=list(headers))
+                else:
+                    produce(topic, value, key, partition)
+            except BufferError:
+                self._wait_for_room(topic, partition, key, value, headers)
+            except KafkaException as raised:
+                raise self._ended(raised, "produce") from raised
+
+    def produce_noting(
+        self,
+        topic: str,
+        partition: int,
+        key: bytes,
+        value: bytes,
+        note: Callable[[int], None],
+    ) -> None:
+        """Queue one record and have its offset told once it is known."""
+
+        def delivered(error: KafkaError | None, message: KafkaMessage) -> None:
+            offset = message.offset()
+            if error is None and offset is not None:
+                note(offset)
+
+        while True:
+            try:
+                self._producer.produce(topic, value, key, partition, on_delivery=delivered)
+            except BufferError:
+                self._give_time()
+            except KafkaException as raised:
+                raise self._ended(raised, "produce") from raised
+            else:
+                return
+
+    def commit(self, positions: list[TopicPartition], metadata: Any) -> None:  # noqa: ANN401
+        """Commit what was produced, and the group's offsets with it.
+
+        Raises Busy when it was aborted, Unresolved when only the committed offsets can tell; Fenced
+        and LogFailed end the process.
+        """
+        failpoint("W4")
+        while self._producer.flush(CALL_SECONDS):
+            self._assert_time_left("flush")
+        failpoint("W5")
+        if positions:
+            try:
+                self._call(
+                    lambda: self._producer.send_offsets_to_transaction(
+                        positions, metadata, CALL_SECONDS
+                    )
+                )
+            except _OutOfTime as late:
+                raise Busy(f"{self._what}: the offsets were not taken in time: {late}") from late
+        failpoint("W6")
+        swift = Deadline(SWIFT)
+        try:
+            repeated = self._call(lambda: self._producer.commit_transaction(CALL_SECONDS))
+        except _OutOfTime as late:
+            self._replace("a commit was not answered in time")
+            raise Unresolved from late
+        self.is_open = False
+        failpoint("W7")
+        self._producer.poll(0)
+        if repeated or self._disturbed or not swift.seconds_left():
+            self._replace("a commit may have been sent twice")
+
+    def abort(self) -> None:
+        """Drop what was produced."""
+        swift = Deadline(SWIFT)
+        self._begun = Deadline(self._limit)
+        try:
+            repeated = self._call(
+                lambda: self._producer.abort_transaction(CALL_SECONDS), aborting=True
+            )
+        except _OutOfTime:
+            self._replace("an abort was not answered in time")
+            return
+        self.is_open = False
+        self._producer.poll(0)
+        if repeated or self._disturbed or not swift.seconds_left():
+            self._replace("an abort may have been sent twice")
+
+    def refresh(self) -> None:
+        """Serve what the library has to tell; keeps nothing waiting between batches."""
+        self._producer.poll(0)
+
+    def close(self) -> None:
+        """Forget what is queued: nothing that is not committed may leave after this."""
+        self._producer.purge()
+        self._producer.flush(CALL_SECONDS)
+
+    def _started(self) -> KafkaProducerClient:
+        """Return a producer that has fenced all others of this slot."""
+        failpoint("W11")
+        producer = self._clients.producer(self._config, self._on_error, self._on_statistics)
+        limit = Deadline(max(INIT_MAX, 2 * self._limit))
+        while True:
+            try:
+                producer.init_transactions(CALL_SECONDS)
+            except KafkaException as raised:
+                error = error_of(raised)
+                if verdict(error) is not Verdict.REPEAT:
+                    raise ending(error, f"{self._what}: init_transactions") from raised
+                if not limit.seconds_left():
+                    raise LogFailed(
+                        f"{self._what}: no broker began a producer: {error.str()}"
+                    ) from raised
+                pause(_PAUSE_SECONDS)
+            else:
+                return producer
+
+    def _replace(self, why: str) -> None:
+        """Go on with a new producer (a new epoch): the old one's requests are refused from now."""
+        self._said(f"{self._what}: {why}; going on with a new producer")
+        failpoint("W13")
+        self._producer.purge()
+        self.is_open = self._disturbed = False
+        self._counters = 0
+        self._producer = self._started()
+        self.replaced += 1
+
+    def _call(self, call: Callable[[], None], *, aborting: bool = False) -> bool:
+        """Call until it is answered; return whether it had to be called again.
+
+        Raises Busy after aborting, when that is what the error asks for.
+        """
+        repeated = False
+        while True:
+            try:
+                call()
+            except KafkaException as raised:
+                error = error_of(raised)
+                judged = verdict(error)
+                if judged is Verdict.REPEAT:
+                    repeated = True
+                    if not self._begun.seconds_left():
+                        raise _OutOfTime(error.str()) from raised
+                    pause(_PAUSE_SECONDS)
+                    continue
+                if judged is Verdict.ABORT and not aborting:
+                    raise Busy(f"{self._what}: aborted: {error.name()}: {error.str()}") from raised
+                raise ending(error, self._what) from raised
+            else:
+                return repeated
+
+    def _ended(self, raised: KafkaException, what: str) -> Exception:
+        error = error_of(raised)
+        if verdict(error) in (Verdict.ABORT, Verdict.REPEAT):
+            return Busy(f"{self._what}: {what}: {error.name()}: {error.str()}")
+        return ending(error, f"{self._what}: {what}")
+
+    def _wait_for_room(
+        self,
+        topic: str,
+        partition: int,
+        key: bytes | None,
+        value: bytes | None,
+        headers: Any,  # noqa: ANN401
+    ) -> None:
+        """Send one record as soon as the queue has room for it."""
+        while True:
+            self._give_time()
+            try:
+                self._producer.produce(topic, value, key, partition, headers=list(headers) or None)
+            except BufferError:
+                continue
+            return
+
+    def _give_time(self) -> None:
+        self._producer.poll(_PAUSE_SECONDS)
+        self._assert_time_left("a full queue")
+
+    def _assert_time_left(self, waiting_for: str) -> None:
+        if not self._begun.seconds_left():
+            raise Busy(f"{self._what}: {waiting_for} took longer than a transaction may")
+
+    def _on_error(self, error: KafkaError) -> None:
+        if error.code() in _DISTURBANCES:
+            self._disturbed = True
+
+    def _on_statistics(self, text: str) -> None:
+        """Notice requests that the library sent twice without a word."""
+        brokers = _statistics(text.encode()).brokers.values()
+        counters = sum(b.disconnects + b.req_timeouts + b.txretries for b in brokers)
+        if counters > self._counters:
+            self._disturbed = True
+        self._counters = counters
+
+
+class _OutOfTime(Exception):
+    """A call was repeated for as long as a transaction may live."""

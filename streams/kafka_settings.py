@@ -10,6 +10,9 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import Final
 
+MESSAGE_BYTES_MAX: Final = 8 << 20
+"""What a record may hold: all that a fact of the largest size causes, and more."""
+
 OURS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "group.id": "the group is the worker's",
@@ -83,6 +86,7 @@ class KafkaSettings:
             "linger.ms": 5,
             "queue.buffering.max.messages": 1_000_000,
             "queue.buffering.max.kbytes": 1_048_576,
+            "message.max.bytes": MESSAGE_BYTES_MAX,
             **self.client,
             "enable.idempotence": True,
             "partitioner": "murmur2_random",

@@ -20,6 +20,9 @@ DEAD_LETTERS: Final = "pnl.dead-letters.v1"
 BATCHES: Final = "pnl.batches.v1"
 AUDIT: Final = "pnl.audit.v1"
 
+JOURNEYS_STATE: Final = "pnl.journeys-state.v1"
+CARD: Final = "pnl.topics.v1"
+
 PARTITIONS_DEFAULT: Final = 4
 
 
@@ -49,6 +52,8 @@ OUTPUTS: Final = (
 )
 NOTICES: Final = (Topic(name=AUDIT, key="none: all lie in partition 0", policy="keep"),)
 """What is about the others and not stored beside them."""
+STATES: Final = {"journeys": JOURNEYS_STATE}
+"""Where a group's state lies when it is not kept in the log's own file."""
 TOPICS: Final = {topic.name: topic for topic in INPUTS + OUTPUTS + NOTICES}
 INPUT_NAMES: Final = tuple(topic.name for topic in INPUTS)
 OUTPUT_NAMES: Final = tuple(topic.name for topic in OUTPUTS)

@@ -7,15 +7,16 @@ State is read once per customer and written one item per fact, so an event costs
 long the journey is.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 from pnl.outputs import Outputs, encode
 from processors.customer import Customer
 from processors.items import ItemKey, key_of_item
-from processors.journeys import Applied, Journeys
+from processors.journeys import Applied, Journeys, Recall
 from processors.laws import Breach, breaches
 from processors.policy import Policy
 from processors.results import BatchRecord, BatchSource, Exceptional
@@ -60,8 +61,10 @@ class _Batch:
     """What an open batch holds for one partition number."""
 
     outputs: Outputs
+    customers: Mapping[str, Customer]
+    recall: Recall
+    stream_time: Millis | None
     touched: dict[str, Customer] = field(default_factory=dict)
-    stream_time: Millis | None = None
 
 
 class JourneysHandler:
@@ -90,8 +93,12 @@ class JourneysHandler:
     ) -> Sequence[tuple[int, Done]]:
         """Decode and apply a batch of one partition; return what was not applied."""
         self._prepare(partition, records)
-        batch = self._open[partition] = _Batch(Outputs(batch_id, self._policy))
-        batch.stream_time = self._load_stream_time(partition)
+        batch = self._open[partition] = _Batch(
+            Outputs(batch_id, self._policy),
+            self._young[partition],
+            partial(self._recall, partition),
+            self._load_stream_time(partition),
+        )
         done: list[tuple[int, Done]] = []
         for start in range(0, len(records), _SLICE):
             done += self._slice(batch, start, records[start : start + _SLICE])
@@ -145,20 +152,16 @@ class JourneysHandler:
 
     def _apply(self, batch: _Batch, record: Record, fact: Fact) -> Applied:
         """Apply one fact to its customer; raises LawBroken."""
-        partition = record.partition
         assert record.key is not None
         key = record.key.decode()
-        customer = batch.touched[key] = self._young[partition][key]
-        forgotten = None
-        if self._journeys.is_beyond(customer, fact):
-            forgotten = self._forgotten_revision(partition, customer, fact)
-        applied = self._journeys.apply(customer, fact, forgotten)
+        customer = batch.touched[key] = batch.customers[key]
+        applied = self._journeys.apply(customer, fact, batch.recall)
         broken = breaches(applied)
         if broken:
             raise LawBroken(broken[0], record)
         return applied
 
-    def _forgotten_revision(self, partition: int, customer: Customer, fact: Fact) -> int | None:
+    def _recall(self, partition: int, customer: Customer, fact: Fact) -> int | None:
         """Return the revision under which a fact was applied and forgotten; None if it was not."""
         which = key_of_item(fact)
         if which in customer.forgotten:

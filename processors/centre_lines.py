@@ -49,8 +49,8 @@ def book_centre(
     book.classes.append(
         ClassNet(
             product_class=name,
-            gross_minor=moments[0].class_net(order, index),
-            net_minor=last.class_net(order, index),
+            gross_minor=moments[0].class_net[index],
+            net_minor=last.class_net[index],
             lookback_ms=0,
         )
     )

@@ -66,6 +66,7 @@ def chain_entry(
     note: str = "",
 ) -> Entry:
     """Return an entry about a chain, under the chain's dimensions."""
+    face = chain.face
     # By position: a call with over 15 keywords first builds a dictionary of them.
     return Entry(
         line,
@@ -78,12 +79,12 @@ def chain_entry(
         leg_id,
         chain.case_id or "",
         "",
-        chain.queue,
-        chain.team,
-        chain.agent_id,
-        chain.channel,
-        chain.reason,
-        chain.kind,
+        face.queue,
+        face.team or "",
+        face.agent_id or "",
+        face.channel,
+        face.reason or "",
+        face.kind,
         tariff,
         "",
         note,
@@ -92,7 +93,6 @@ def chain_entry(
 
 def chain_entries(
     chain: Chain,
-    legs: Sequence[Contact],
     policy: Policy,
     *,
     displaced: bool,
@@ -104,7 +104,7 @@ def chain_entries(
     `events_charged_here`: the per-event tariffs that this chain of its case is charged for.
     """
     entries: list[Entry] = []
-    billed = [leg for leg in legs if leg.experiment is None or not is_control(leg)]
+    billed = [leg for leg in chain.legs if leg.experiment is None or not is_control(leg)]
     currency, channels = policy.currency, policy.channels
     for leg in billed:
         entry = handling_entry(leg, chain, policy)
@@ -117,7 +117,7 @@ def chain_entries(
                 entries.append(
                     chain_entry(chain, "C3", -amount, currency, leg.ended_at, leg.contact_id)
                 )
-    rate = channels.get(chain.channel)
+    rate = channels.get(chain.face.channel)
     if rate is not None and rate.per_contact_minor and billed:
         once = -rate.per_contact_minor
         entries.append(chain_entry(chain, "C3", once, currency, chain.ended_at))

@@ -29,6 +29,7 @@ def cost_entries(cost: Cost, chain: Chain | None, policy: Policy) -> tuple[Entry
     """
     if cost.amount_minor == 0:
         return ()
+    face = None if chain is None else chain.face
     line = LINE_OF_KIND.get(cost.kind, UNBOOKED)
     term_start = term_end = None
     if line == "C5" and cost.period_start is not None and cost.period_end is not None:
@@ -45,12 +46,12 @@ def cost_entries(cost: Cost, chain: Chain | None, policy: Policy) -> tuple[Entry
             effective_at=cost.occurred_at,
             contact_id=chain.contact_id if chain else "",
             case_id=(chain.case_id or "") if chain else "",
-            queue=cost.queue or (chain.queue if chain else ""),
-            team=chain.team if chain else "",
-            agent_id=cost.agent_id or (chain.agent_id if chain else ""),
-            channel=cost.channel or (chain.channel if chain else ""),
-            reason=chain.reason if chain else "",
-            kind=cost.kind if line == UNBOOKED else (chain.kind if chain else ""),
+            queue=cost.queue or (face.queue if face else ""),
+            team=(face.team or "") if face else "",
+            agent_id=cost.agent_id or (face.agent_id or "" if face else ""),
+            channel=cost.channel or (face.channel if face else ""),
+            reason=(face.reason or "") if face else "",
+            kind=cost.kind if line == UNBOOKED else (face.kind if face else ""),
             term_start=term_start,
             term_end=term_end,
             spread_minor=-cost.amount_minor if term_start is not None else 0,

@@ -9,6 +9,7 @@ The chains of legs are indexed here (`relink`), because a leg that arrives can j
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Iterator
+from operator import attrgetter
 from typing import Final
 
 from processors.items import (
@@ -20,12 +21,14 @@ from processors.items import (
     OrderItem,
     ResolutionItem,
 )
-from processors.references import References, discard
-from processors.results import Entry
+from processors.references import Index, References, discard, enter
+from processors.results import CurrencyAmount, Entry
 from processors.settlement import Settlement
 from processors.touchpoints import Chain, chain_of, chain_of_leg, leg_order
 from streams.facts import Contact, Fact, Millis, Order, event_time_of
 
+_end: Final = attrgetter("ended_at", "contact_id")
+_ended_at: Final = attrgetter("ended_at")
 _LAST: Final = "\U0010ffff"
 """Sorts after every identity."""
 
@@ -46,7 +49,6 @@ class Customer:
         "key",
         "legs",
         "length_ms_max",
-        "members",
         "oldest_double",
         "oldest_single",
         "orders",
@@ -72,20 +74,19 @@ class Customer:
         self.orders: dict[str, OrderItem] = {}
         self.resolutions: dict[str, ResolutionItem] = {}
         self.costs: dict[str, CostItem] = {}
-        # Chains by name; of those with several legs, the legs in leg order and their chain.
+        # Chains by name; of those with several legs, the name by every leg but the first.
         self.chains: dict[str, Chain] = {}
-        self.members: dict[str, tuple[str, ...]] = {}
         self.chain_of: dict[str, str] = {}
-        self.same_chain: dict[str, set[str]] = {}
-        self.joins: dict[str, set[str]] = {}
-        self.case_chains: dict[str, set[str]] = {}
-        self.ends: list[tuple[Millis, str]] = []
+        self.same_chain: Index = {}
+        self.joins: Index = {}
+        self.case_chains: Index = {}
+        self.ends: list[Chain] = []  # in order of (ended_at, contact_id)
         self.length_ms_max = 0
         self.wrap_ms_max = 0
         self.refers = References()
         self.sales: list[tuple[Millis, str]] = []
         self.settled: dict[str, Settlement] = {}
-        self.credits: dict[str, dict[str, int]] = {}
+        self.credits: dict[str, tuple[CurrencyAmount, ...]] = {}
         legs: list[str] = []
         for item in items:
             self.observe(item.fact)
@@ -167,7 +168,7 @@ class Customer:
         if leg.chain_id is not None:
             self._link(leg)
         if leg.case_id is not None:
-            self.case_chains.setdefault(leg.case_id, set()).add(name)
+            enter(self.case_chains, leg.case_id, name)
         self._enter_end(chain, leg.wrap_ms)
         return chain
 
@@ -181,23 +182,15 @@ class Customer:
         )
 
     def _enter_end(self, chain: Chain, wrap_ms: int) -> None:
-        end = (chain.ended_at, chain.contact_id)
-        if not self.ends or self.ends[-1] < end:
-            self.ends.append(end)
+        if not self.ends or _end(self.ends[-1]) < _end(chain):
+            self.ends.append(chain)
         else:
-            insort(self.ends, end)
+            insort(self.ends, chain, key=_end)
         length_ms = chain.ended_at - chain.started_at
         if length_ms > self.length_ms_max:
             self.length_ms_max = length_ms
         if wrap_ms > self.wrap_ms_max:
             self.wrap_ms_max = wrap_ms
-
-    def legs_of(self, name: str) -> list[Contact]:
-        """Return the legs of a chain in leg order."""
-        return [self.legs[leg_id].fact for leg_id in self._members(name)]
-
-    def _members(self, name: str) -> tuple[str, ...]:
-        return self.members.get(name) or (name,)
 
     def chain_name_of(self, leg_id: str) -> str | None:
         """Return the name of the chain a leg is in; None if it is in none."""
@@ -210,10 +203,9 @@ class Customer:
 
         Only chains that the leg left, joined or is part of are in the two mappings.
         """
-        leg_id = new.contact_id
-        pool = {leg_id}
+        pool = {new.contact_id}
         if old is not None and not old.withdrawn:
-            self._pull(pool, leg_id)
+            self._pull(pool, new.contact_id)
             self._unlink(old)
         if not new.withdrawn:
             self._link(new)
@@ -223,19 +215,22 @@ class Customer:
         for name in {self.chain_name_of(leg_id) for leg_id in pool}:
             if name is not None:
                 before[name] = self._drop_chain(name)
+        if old is None and not new.withdrawn:
+            chain = self._add_chain(pool)  # a newcomer only joins
+            return before, {chain.contact_id: chain}
         live = [i for i in pool if not self.legs[i].fact.withdrawn]
         return before, self._chain_up(live)
 
     def _pull(self, pool: set[str], leg_id: str) -> None:
         name = self.chain_name_of(leg_id)
         if name is not None:
-            pool.update(self._members(name))
+            pool.update([leg.contact_id for leg in self.chains[name].legs])
 
     def _link(self, leg: Contact) -> None:
         if leg.chain_id is not None:
-            self.same_chain.setdefault(leg.chain_id, set()).add(leg.contact_id)
+            enter(self.same_chain, leg.chain_id, leg.contact_id)
         elif leg.transfer_of is not None:
-            self.joins.setdefault(leg.transfer_of, set()).add(leg.contact_id)
+            enter(self.joins, leg.transfer_of, leg.contact_id)
 
     def _unlink(self, leg: Contact) -> None:
         if leg.chain_id is not None:
@@ -270,30 +265,27 @@ class Customer:
             found[chain.contact_id] = chain
         return found
 
-    def _add_chain(self, leg_ids: list[str]) -> Chain:
+    def _add_chain(self, leg_ids: Iterable[str]) -> Chain:
         legs = [self.legs[leg_id].fact for leg_id in leg_ids]
         if len(legs) > 1:
             legs.sort(key=leg_order)
         chain = chain_of(legs)
         name = chain.contact_id
         self.chains[name] = chain
-        if len(legs) > 1:
-            self.members[name] = tuple([leg.contact_id for leg in legs])
-            for leg in legs[1:]:
-                self.chain_of[leg.contact_id] = name
+        for leg in legs[1:]:
+            self.chain_of[leg.contact_id] = name
         if chain.case_id is not None:
-            self.case_chains.setdefault(chain.case_id, set()).add(name)
-        self._enter_end(chain, max(leg.wrap_ms for leg in legs))
+            enter(self.case_chains, chain.case_id, name)
+        self._enter_end(chain, max([leg.wrap_ms for leg in legs]))
         return chain
 
     def _drop_chain(self, name: str) -> Chain:
         chain = self.chains.pop(name)
-        for leg_id in self.members.pop(name, ())[1:]:
-            del self.chain_of[leg_id]
+        for leg in chain.legs[1:]:
+            del self.chain_of[leg.contact_id]
         if chain.case_id is not None:
             discard(self.case_chains, chain.case_id, name)
-        end = (chain.ended_at, name)
-        del self.ends[bisect_left(self.ends, end)]
+        del self.ends[bisect_left(self.ends, _end(chain), key=_end)]
         return chain
 
     def _link_all(self, leg_ids: list[str]) -> None:
@@ -304,15 +296,15 @@ class Customer:
 
     def chains_ended(self, since: Millis, until: Millis) -> list[Chain]:
         """Return the chains that ended in [since, until], in order of (ended_at, contact_id)."""
-        low = bisect_left(self.ends, (since, ""))
-        high = bisect_right(self.ends, (until, _LAST))
-        return [self.chains[name] for _, name in self.ends[low:high]]
+        ends = self.ends
+        if not ends or ends[0].ended_at > until or ends[-1].ended_at < since:
+            return []
+        low = bisect_left(ends, since, key=_ended_at)
+        return ends[low : bisect_right(ends, until, low, key=_ended_at)]
 
     def chains_open(self, at: Millis) -> list[Chain]:
         """Return the chains that were under way at a moment, wrap-up included."""
-        low = bisect_left(self.ends, (at - self.wrap_ms_max, ""))
-        high = bisect_right(self.ends, (at + self.length_ms_max, _LAST))
-        near = [self.chains[name] for _, name in self.ends[low:high]]
+        near = self.chains_ended(at - self.wrap_ms_max, at + self.length_ms_max)
         return [chain for chain in near if chain.started_at <= at <= chain.open_until]
 
     def chains_named(self, ref: str) -> list[Chain]:
@@ -322,13 +314,10 @@ class Customer:
 
     def forget_chain(self, name: str) -> None:
         """Forget a chain and its legs."""
-        legs = self._members(name)
-        for leg_id in legs:
-            self._unlink(self.legs[leg_id].fact)
-            self.forget_item(("c", leg_id), self.legs[leg_id].fact.revision)
-        self._drop_chain(name)
-        for leg_id in legs:
-            del self.legs[leg_id]
+        for leg in self._drop_chain(name).legs:
+            self._unlink(leg)
+            self.forget_item(("c", leg.contact_id), leg.revision)
+            del self.legs[leg.contact_id]
         self.credits.pop(name, None)
 
     # --- orders and costs
@@ -356,11 +345,15 @@ class Customer:
         concerned = set()
         for entry in entries:
             if entry.contact_id and entry.line != "B":
-                by_currency = self.credits.setdefault(entry.contact_id, {})
-                total = by_currency.get(entry.currency, 0) + sign * entry.amount_minor
-                if total:
-                    by_currency[entry.currency] = total
-                else:
-                    by_currency.pop(entry.currency, None)
+                former = self.credits.get(entry.contact_id, ())
+                total = {credit.currency: credit.amount_minor for credit in former}
+                total[entry.currency] = total.get(entry.currency, 0) + sign * entry.amount_minor
+                self.credits[entry.contact_id] = tuple(
+                    [
+                        CurrencyAmount(currency, total[currency])
+                        for currency in sorted(total)
+                        if total[currency]
+                    ]
+                )
                 concerned.add(entry.contact_id)
         return concerned

@@ -48,7 +48,7 @@ def orders_near(customer: Customer, chain: Chain, lookback_ms: int) -> set[str]:
     near = set(customer.sales_between(chain.started_at, until))
     if customer.refers.sold:
         for ref in chain.refs:
-            near |= customer.refers.sold.get(ref, set())
+            near.update(customer.refers.sold.get(ref, ()))
     return near
 
 

@@ -10,6 +10,9 @@ is not kept (RUL-KEEP). Of a fact that is not kept only its revision is remember
 is a duplicate, and a new revision is refused, for what it booked can no longer be corrected.
 """
 
+from collections.abc import Callable
+from typing import TypeAlias
+
 import msgspec
 
 from processors.contact_lines import chain_entries, event_tariffs
@@ -43,6 +46,13 @@ class Applied(msgspec.Struct, frozen=True, gc=False):
 
 _DUPLICATE = Applied("duplicate")
 
+Recall: TypeAlias = Callable[[Customer, Fact], int | None]
+
+
+def _nothing(customer: Customer, fact: Fact) -> int | None:  # noqa: ARG001
+    """Recall nothing."""
+    return None
+
 
 class Journeys:
     """Applies facts to customers. Holds the policy and nothing else."""
@@ -50,30 +60,34 @@ class Journeys:
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
 
-    def apply(self, customer: Customer, fact: Fact, forgotten: int | None = None) -> Applied:
+    def apply(self, customer: Customer, fact: Fact, recall: Recall = _nothing) -> Applied:
         """Apply one fact to the customer whose key it carries, changing the customer.
 
-        `forgotten` is the revision under which a fact that `is_beyond` was applied before, if it
-        was.
+        `recall` is asked for the revision under which a fact that is too old to be kept was
+        applied before, None if it was not.
         """
-        if forgotten is not None:
-            if fact.revision <= forgotten:
-                return _DUPLICATE
-            return Applied("dead", conflict=f"revision {forgotten} of it is no longer remembered")
         old = _former(customer, fact)
-        if old is not None:
+        late, kept = False, True
+        if old is None:
+            late = self._is_late(customer, fact)
+            kept = not late or self._is_kept(customer, fact)
+            forgotten = None if kept else recall(customer, fact)
+            if forgotten is not None:
+                if fact.revision <= forgotten:
+                    return _DUPLICATE
+                why = f"revision {forgotten} of it is no longer remembered"
+                return Applied("dead", conflict=why)
+        else:
             if fact.revision < old.revision or fact == old:
                 return _DUPLICATE
             conflict = _conflict(old, fact)
             if conflict:
                 return Applied("dead", conflict=conflict)
-        before = customer.watermark
-        late = old is None and self._is_late(customer, fact)
-        kept = not late or self._is_kept(customer, fact)
-        # A late fact that is not kept is booked as if the customer had no other.
-        target = customer if kept else Customer(customer.key)
         if not late and isinstance(fact, Contact) and is_plain(customer, fact):
             return self._plain_contact(customer, fact)
+        before = customer.watermark
+        # A late fact that is not kept is booked as if the customer had no other.
+        target = customer if kept else Customer(customer.key)
         rebooking = Rebooking(target, self.policy)
         self._enter(target, fact, rebooking, late=late)
         if old is not None:
@@ -99,21 +113,11 @@ class Journeys:
         item = LegItem(leg, version=1)
         chain = customer.add_alone(item)
         charged = event_tariffs((leg,), policy) if chain.has_fee else ()
-        item.booked = chain_entries(
-            chain, (leg,), policy, displaced=False, events_charged_here=charged
-        )
+        item.booked = chain_entries(chain, policy, displaced=False, events_charged_here=charged)
         customer.changed.add(("c", leg.contact_id))
         record = contact_record(customer, leg.contact_id, item, policy)
         forget(customer, before, policy)
         return Applied("applied", item.booked, (), (record,), ())
-
-    def is_beyond(self, customer: Customer, fact: Fact) -> bool:
-        """Say whether a fact is so old that it may have been applied and forgotten."""
-        return (
-            self._is_late(customer, fact)
-            and _former(customer, fact) is None
-            and not self._is_kept(customer, fact)
-        )
 
     def _is_late(self, customer: Customer, fact: Fact) -> bool:
         """Say whether a fact is too old to take part: refunds find orders for two horizons."""
@@ -150,10 +154,8 @@ class Journeys:
     def _enter_order(
         self, customer: Customer, order: Order, rebooking: Rebooking, *, late: bool
     ) -> None:
-        before = {
-            currency: settlement_of(customer, currency, self.policy)
-            for currency in customer.refers.unlinked
-        }
+        unlinked = customer.refers.unlinked
+        before = {currency: settlement_of(customer, currency, self.policy) for currency in unlinked}
         item = customer.orders.get(order.order_id)
         versions = [order]
         if item is None:

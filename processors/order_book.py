@@ -1,6 +1,6 @@
 """The pieces that book an order: its moments, what it books, entries without a contact."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -8,46 +8,61 @@ import msgspec
 from processors.money import PPM, divide_half_even
 from processors.policy import Policy
 from processors.results import Basis, ClassNet, Credit, Entry
-from processors.settlement import CLASSES, Step
+from processors.settlement import CLASSES, PLACE_OF_CLASS, Step
 from streams.facts import Millis, Order
 
 GOODS_MINOR_MAX: Final = 10**14
 """The most a line's goods can cost: as much as a fact may state. Only refunds that add revenue to
 a line of next to nothing get there; without a limit one line could outgrow a row."""
 
+_NONE_OVER: Final = (0,) * len(CLASSES)
 
-@dataclass(slots=True)
-class OrderBook:
+
+class OrderBook(msgspec.Struct):
     """What an order books: entries, credits, net per class."""
 
-    entries: list[Entry] = field(default_factory=list)
-    credits: list[Credit] = field(default_factory=list)
-    classes: list[ClassNet] = field(default_factory=list)
+    entries: list[Entry] = []
+    credits: list[Credit] = []
+    classes: list[ClassNet] = []
     unattributed_minor: int = 0
 
 
 class Moment(msgspec.Struct, frozen=True, gc=False):
-    """The state of an order after its sale (the first) or after a refund."""
+    """The state of an order after its sale (the first) or after a refund.
+
+    `class_net` is the net revenue of each class, by place in CLASSES: below zero where more was
+    refunded than sold.
+    """
 
     at: Millis
     line_net: tuple[int, ...]
     over: tuple[int, ...]
-    note: str
-    step: Step | None
+    class_net: tuple[int, ...]
+    note: str = ""
+    step: Step | None = None
     cancelled: tuple[int, ...] = ()
 
-    def class_net(self, order: Order, index: int) -> int:
-        """Return the net revenue of a class, below zero where more was refunded than sold."""
-        name = CLASSES[index]
-        total = -self.over[index]
-        for line, net in zip(order.lines, self.line_net, strict=True):
-            if line.product_class == name:
-                total += net
-        return total
 
-    def net(self) -> int:
-        """Return the order's net revenue."""
-        return sum(self.line_net) - sum(self.over)
+def moments_of(order: Order, steps: Sequence[Step]) -> list[Moment]:
+    """Return a sale's moments: the sale itself, then each refund settled on it."""
+    line_net = tuple([line.amount_minor for line in order.lines])
+    moments = [
+        Moment(order.occurred_at, line_net, _NONE_OVER, _class_net(order, line_net, _NONE_OVER))
+    ]
+    for step in steps:
+        class_net = _class_net(order, step.line_net, step.over)
+        note = "unlinked" if step.unlinked else ""
+        moments.append(
+            Moment(step.at, step.line_net, step.over, class_net, note, step, step.cancelled)
+        )
+    return moments
+
+
+def _class_net(order: Order, line_net: Sequence[int], over: Sequence[int]) -> tuple[int, ...]:
+    found = [-value for value in over]
+    for line, net in zip(order.lines, line_net, strict=True):
+        found[PLACE_OF_CLASS[line.product_class]] += net
+    return tuple(found)
 
 
 def control(
@@ -55,12 +70,12 @@ def control(
 ) -> Entry:
     """Return an entry on a control line."""
     return Entry(
-        line=line,
-        basis="control",
-        amount_minor=amount_minor,
-        currency=order.currency,
-        effective_at=at,
-        order_id=order.order_id,
+        line,
+        "control",
+        amount_minor,
+        order.currency,
+        at,
+        order.order_id,
         product_class=name,
         note=note,
     )
@@ -83,6 +98,8 @@ def goods_of(order: Order, place: int, moment: Moment, policy: Policy) -> tuple[
         basis = "standard"
     if gross == 0:
         return (0 if place in moment.cancelled else whole), basis
+    if net_minor == gross:
+        return max(-GOODS_MINOR_MAX, min(whole, GOODS_MINOR_MAX)), basis
     if (net_minor < 0) != (gross < 0):
         net_minor = 0
     cost = divide_half_even(whole * net_minor, gross)

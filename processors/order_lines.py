@@ -17,8 +17,8 @@ import msgspec
 
 from processors.attribution import Shares, Touchpoint, shares
 from processors.centre_lines import book_centre
-from processors.order_book import Moment, OrderBook, control, goods_of
-from processors.policy import Policy
+from processors.order_book import Moment, OrderBook, control, goods_of, moments_of
+from processors.policy import Model, Policy
 from processors.results import (
     ADJUSTMENT,
     NET,
@@ -57,103 +57,106 @@ def book_sale(
     order: Order, steps: Sequence[Step], journey: Journey, policy: Policy, local_day: LocalDay
 ) -> OrderBook:
     """Book a sale and the refunds that were settled on it."""
-    moments = [
-        Moment(
-            order.occurred_at, tuple(x.amount_minor for x in order.lines), (0, 0, 0, 0), "", None
-        )
-    ]
-    for step in steps:
-        note = "unlinked" if step.unlinked else ""
-        moments.append(Moment(step.at, step.line_net, step.over, note, step, step.cancelled))
+    moments = moments_of(order, steps)
     book = OrderBook()
     present = {line.product_class for line in order.lines}
     for index, name in enumerate(CLASSES):
-        if name not in present and not any(moment.over[index] for moment in moments):
+        if name not in present and not (steps and any(moment.over[index] for moment in moments)):
             continue
         if name in SHARED_CLASSES:
-            _SharedClass(order, index, moments, journey, policy).book(book)
+            _shared_class(order, index, moments, journey, policy).book(book)
         else:
             book_centre(order, index, moments, policy, local_day, book)
-    _book_net(order, moments, book)
-    return book
-
-
-def _book_net(order: Order, moments: Sequence[Moment], book: OrderBook) -> None:
     before = 0
     for moment in moments:
-        net = moment.net()
+        net = sum(moment.class_net)
         if net != before:
             book.entries.append(control(order, NET, before - net, moment.at, note=moment.note))
         before = net
+    return book
 
 
-class _SharedClass:
-    """Books one product class whose revenue contacts earn."""
+def _shared_class(
+    order: Order, index: int, moments: Sequence[Moment], journey: Journey, policy: Policy
+) -> "_SharedClass":
+    name = CLASSES[index]
+    in_contact = journey.sold_in is not None
+    if name == "upgrade":
+        line, note = "A4", "in_contact" if in_contact else "post_contact"
+    else:
+        line, note = ("A1a" if in_contact else "A1b"), ""
+    lookback_ms = policy.lookback_of(name)
+    return _SharedClass(
+        order,
+        index,
+        name,
+        line,
+        note,
+        "" if in_contact else policy.model,
+        lookback_ms,
+        moments,
+        journey,
+        _shares(order, journey, policy.model, lookback_ms),
+        policy,
+    )
 
-    def __init__(
-        self,
-        order: Order,
-        index: int,
-        moments: Sequence[Moment],
-        journey: Journey,
-        policy: Policy,
-    ) -> None:
-        self.order = order
-        self.index = index
-        self.name = CLASSES[index]
-        self.moments = moments
-        self.journey = journey
-        self.policy = policy
-        self.in_contact = journey.sold_in is not None
-        self.shares = self._shares()
-        if self.name == "upgrade":
-            self.line, self.note = "A4", "in_contact" if self.in_contact else "post_contact"
-        else:
-            self.line, self.note = ("A1a" if self.in_contact else "A1b"), ""
 
-    def _shares(self) -> Shares:
-        journey = self.journey
-        if journey.sold_in is not None:
-            chain = journey.sold_in
-            path = (
-                PathContact(
-                    contact_id=chain.contact_id,
-                    ended_at=chain.ended_at,
-                    handle_ms=chain.handle_ms,
-                    case_id=chain.case_id,
-                ),
-            )
-            return Shares(path, [Touchpoint(chain.ended_at, chain.contact_id, (0,))], [1])
-        if journey.sold_unknown or journey.late:
-            return Shares((), [], [])
-        lookback = self.policy.lookback_of(self.name)
-        return shares(self.policy.model, journey.path, self.order.occurred_at, lookback)
+def _shares(order: Order, journey: Journey, model: Model, lookback_ms: int) -> Shares:
+    """Return how contacts share a class of an order."""
+    chain = journey.sold_in
+    if chain is not None:
+        contact = PathContact(chain.contact_id, chain.ended_at, chain.handle_ms, chain.case_id)
+        touch = Touchpoint(chain.ended_at, chain.contact_id, (0,))
+        return Shares((contact,), (touch,), (1,))
+    if journey.sold_unknown or journey.late or not journey.path:
+        return _NOBODY
+    return shares(model, journey.path, order.occurred_at, lookback_ms)
+
+
+_NOBODY: Final = Shares((), (), ())
+
+
+class _SharedClass(msgspec.Struct, frozen=True, gc=False):
+    """One product class of an order, whose revenue contacts earn; `line` is where it stands."""
+
+    order: Order
+    index: int
+    name: str
+    line: str
+    note: str
+    model: str
+    lookback_ms: int
+    moments: Sequence[Moment]
+    journey: Journey
+    shares: Shares
+    policy: Policy
 
     def book(self, book: OrderBook) -> None:
         """Book revenue, refunds, cost of goods and what stays unattributed of this class."""
-        order = self.order
-        gross = self.moments[0].class_net(order, self.index)
-        before: dict[int, int] = {}
-        before_rest = 0
+        gross = self.moments[0].class_net[self.index]
+        vector: dict[int, int] = {}
+        rest = 0
         for moment in self.moments:
-            net = moment.class_net(order, self.index)
-            vector, rest = self.shares.vector(gross, net)
-            line = self.line if moment.step is None else "A5"
-            note = self.note if moment.step is None else moment.note
+            before, before_rest = vector, rest
+            vector, rest = self.shares.vector(gross, moment.class_net[self.index])
+            line, note = (self.line, self.note) if moment.step is None else ("A5", moment.note)
             for place, credit in vector.items():
                 change = credit - before.get(place, 0)
                 if change:
                     book.entries.append(self.entry(place, line, "booked", change, moment.at, note))
             if rest != before_rest:
                 why = self.unattributed_note()
+                change = rest - before_rest
                 book.entries.append(
-                    control(
-                        order, UNATTRIBUTED, rest - before_rest, moment.at, note=why, name=self.name
-                    )
+                    control(self.order, UNATTRIBUTED, change, moment.at, note=why, name=self.name)
                 )
-            before, before_rest = vector, rest
-        self.book_goods(book)
-        self.close(book, gross, before, before_rest)
+        if self.shares.touches:
+            self.book_goods(book)
+            self.book_credits(book, vector)
+        book.classes.append(
+            ClassNet(self.name, gross, self.moments[-1].class_net[self.index], self.lookback_ms)
+        )
+        book.unattributed_minor += rest
 
     def unattributed_note(self) -> str:
         """Say why revenue of this class is unattributed."""
@@ -165,7 +168,7 @@ class _SharedClass:
             return "sold_unknown"
         return "during" if self.journey.during else "no_touch"
 
-    def close(self, book: OrderBook, gross: int, vector: Mapping[int, int], rest: int) -> None:
+    def book_credits(self, book: OrderBook, vector: Mapping[int, int]) -> None:
         """Add the class to the order's credit vector."""
         weight_at: dict[int, int] = {}
         for touch, weight in zip(self.shares.touches, self.shares.weights, strict=True):
@@ -175,32 +178,21 @@ class _SharedClass:
             contact = self.shares.path[place]
             book.credits.append(
                 Credit(
-                    product_class=self.name,
-                    line=self.line,
-                    credit_minor=vector[place],
-                    weight=weight_at[place],
-                    contact_id=contact.contact_id,
-                    case_id=contact.case_id,
+                    self.name,
+                    self.line,
+                    vector[place],
+                    weight_at[place],
+                    contact.contact_id,
+                    contact.case_id,
                 )
             )
-        book.classes.append(
-            ClassNet(
-                product_class=self.name,
-                gross_minor=gross,
-                net_minor=sum(vector.values()) + rest,
-                lookback_ms=self.policy.lookback_of(self.name),
-            )
-        )
-        book.unattributed_minor += rest
 
     def book_goods(self, book: OrderBook) -> None:
         """Book B: each line's cost of goods, in step with its net, on the contacts credited."""
-        if not self.shares.touches:
-            return
         lines = [i for i, x in enumerate(self.order.lines) if x.product_class == self.name]
-        before: dict[tuple[int, Basis], int] = {}
+        due: dict[tuple[int, Basis], int] = {}
         for moment in self.moments:
-            due: dict[tuple[int, Basis], int] = {}
+            before, due = due, {}
             for i in lines:
                 cost, basis = goods_of(self.order, i, moment, self.policy)
                 for place, part in self.shares.split(-cost).items():
@@ -211,7 +203,6 @@ class _SharedClass:
                     book.entries.append(
                         self.entry(place, "B", basis, change, moment.at, moment.note)
                     )
-            before = due
 
     def entry(
         self, place: int, line: str, basis: Basis, amount_minor: int, at: Millis, note: str
@@ -219,6 +210,7 @@ class _SharedClass:
         """Return an entry under the dimensions of the contact at a place in the path."""
         contact_id = self.shares.path[place].contact_id
         chain = self.journey.chains[contact_id]
+        face = chain.face
         # By position: a call with over 15 keywords first builds a dictionary of them.
         return Entry(
             line,
@@ -231,14 +223,14 @@ class _SharedClass:
             "",
             chain.case_id or "",
             self.name,
-            chain.queue,
-            chain.team,
-            chain.agent_id,
-            chain.channel,
-            chain.reason,
-            chain.kind,
+            face.queue,
+            face.team or "",
+            face.agent_id or "",
+            face.channel,
+            face.reason or "",
+            face.kind,
             "",
-            "" if self.in_contact else self.policy.model,
+            self.model,
             note,
         )
 

@@ -6,6 +6,8 @@ too widely costs time, never money; looking too narrowly breaks the law, and the
 tests/properties find it.
 """
 
+from collections.abc import Iterable
+
 from processors.contact_lines import chain_entries, event_tariffs
 from processors.corrections import corrections
 from processors.cost_lines import cost_entries
@@ -26,6 +28,20 @@ from streams.facts import Contact, Order
 
 class Rebooking:
     """Collects what one fact affects, rebooks it, and holds what is to be published."""
+
+    __slots__ = (
+        "_chains",
+        "_costs",
+        "_orders",
+        "_publish",
+        "_settled",
+        "attributions",
+        "contacts",
+        "customer",
+        "entries",
+        "orders",
+        "policy",
+    )
 
     def __init__(self, customer: Customer, policy: Policy) -> None:
         self.customer = customer
@@ -59,7 +75,7 @@ class Rebooking:
             self.affect_orders(orders_near(customer, chain, self.policy.lookback_ms_max))
         if customer.refers.costs:
             for ref in chain.refs:
-                self._costs |= customer.refers.costs.get(ref, set())
+                self._costs.update(customer.refers.costs.get(ref, ()))
         if chain.case_id is not None:
             if chain.case_id in customer.refers.resolutions:
                 self.affect_case(chain.case_id)
@@ -67,7 +83,7 @@ class Rebooking:
                 if customer.chains[name].has_fee:
                     self._chains.add(name)
 
-    def affect_orders(self, order_ids: set[str]) -> None:
+    def affect_orders(self, order_ids: Iterable[str]) -> None:
         """Note orders to rebook, and the fees they may displace."""
         for order_id in order_ids:
             if order_id not in self._orders:
@@ -94,7 +110,7 @@ class Rebooking:
 
     def affect_case(self, case_id: str) -> None:
         """Note the chains of a case, whose outcome may have changed."""
-        self._publish |= self.customer.case_chains.get(case_id, set())
+        self._publish.update(self.customer.case_chains.get(case_id, ()))
 
     def affect_all(self) -> None:
         """Note everything there is."""
@@ -142,15 +158,12 @@ class Rebooking:
             return Journey((), {chain.contact_id: chain}, sold_in=chain)
         lookback = self.policy.lookback_ms_max
         near = customer.chains_ended(at - lookback, at)
-        during = not near and any(
-            c.handled and c.started_at <= at < c.ended_at for c in customer.chains_open(at)
-        )
-        return Journey(
-            eligible_path(near),
-            {chain.contact_id: chain for chain in near},
-            sold_unknown=unknown,
-            during=during,
-        )
+        if near:
+            chains = {chain.contact_id: chain for chain in near}
+            return Journey(eligible_path(near), chains, None, unknown)
+        open_then = customer.chains_open(at)
+        during = any(c.handled and c.started_at <= at < c.ended_at for c in open_then)
+        return Journey((), {}, None, unknown, during=during)
 
     def _order(self, item: OrderItem) -> None:
         order, customer, policy = item.fact, self.customer, self.policy
@@ -222,12 +235,11 @@ class Rebooking:
         if chain is not None:
             charged: set[str] = set()
             displaced = False
-            legs = customer.legs_of(name)
             if chain.has_fee:
                 displaced = self._displaced(chain)
-                charged = self._events_charged(chain, legs, displaced)
+                charged = self._events_charged(chain, displaced)
             due = chain_entries(
-                chain, legs, self.policy, displaced=displaced, events_charged_here=charged
+                chain, self.policy, displaced=displaced, events_charged_here=charged
             )
         self.entries += corrections(item.booked, due)
         item.booked = due
@@ -239,7 +251,7 @@ class Rebooking:
         customer = self.customer
         ids: set[str] = set()
         for ref in chain.refs:
-            ids |= customer.refers.sold.get(ref, set())
+            ids.update(customer.refers.sold.get(ref, ()))
         ids.update(customer.sales_between(chain.started_at, chain.open_until))
         for order_id in ids:
             item = customer.orders[order_id]
@@ -249,9 +261,9 @@ class Rebooking:
                     return True
         return False
 
-    def _events_charged(self, chain: Chain, legs: list[Contact], displaced: bool) -> set[str]:
+    def _events_charged(self, chain: Chain, displaced: bool) -> set[str]:
         """Return the per-event tariffs charged at this chain: once a case, at its earliest."""
-        tariffs = event_tariffs(legs, self.policy)
+        tariffs = event_tariffs(chain.legs, self.policy)
         if not tariffs or chain.case_id is None:
             return set() if displaced else tariffs
         customer = self.customer
@@ -261,7 +273,7 @@ class Rebooking:
         here = (chain.ended_at, chain.contact_id)
         for mate in mates:
             if mate.handled and mate.has_fee and (mate.ended_at, mate.contact_id) < here:
-                tariffs -= event_tariffs(customer.legs_of(mate.contact_id), self.policy)
+                tariffs -= event_tariffs(mate.legs, self.policy)
         return tariffs
 
     def _contact(self, name: str) -> None:
@@ -275,4 +287,4 @@ class Rebooking:
 
 
 def _has_support(order: Order) -> bool:
-    return any(line.product_class == "support" for line in order.lines)
+    return "support" in [line.product_class for line in order.lines]

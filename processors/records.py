@@ -4,7 +4,7 @@ Law: a record says what the facts remembered and the entries booked say, nothing
 version or revision counts this thing's records, so the highest is the latest.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from typing import Final
 
 from processors.customer import Customer
@@ -15,7 +15,6 @@ from processors.policy import Policy
 from processors.results import (
     AttributionRecord,
     ContactRecord,
-    CurrencyAmount,
     OrderRecord,
 )
 from processors.settlement import Settlement, refund_total
@@ -93,7 +92,7 @@ def contact_record(customer: Customer, name: str, item: LegItem, policy: Policy)
     chain = customer.chains.get(name)
     if chain is None:
         return _withdrawn(customer, item, policy)
-    legs = customer.legs_of(name)
+    legs, face = chain.legs, chain.face
     first, last = legs[0], legs[-1]
     cost = fee = 0
     for entry in item.booked:
@@ -105,7 +104,6 @@ def contact_record(customer: Customer, name: str, item: LegItem, policy: Policy)
             fee += entry.amount_minor
     if customer.refers.costs:
         cost += _concessions(customer, chain, policy)
-    credited = customer.credits.get(name)
     if len(legs) == 1:
         talk, hold, wrap, wait = first.talk_ms, first.hold_ms, first.wrap_ms, first.wait_ms
         identified = first.customer_id is not None
@@ -126,10 +124,10 @@ def contact_record(customer: Customer, name: str, item: LegItem, policy: Policy)
         chain.abandoned,
         outcome_of(customer, chain, policy),
         len(legs),
-        chain.channel,
+        face.channel,
         first.direction,
-        chain.kind,
-        chain.queue,
+        face.kind,
+        face.queue,
         talk,
         hold,
         wrap,
@@ -138,26 +136,19 @@ def contact_record(customer: Customer, name: str, item: LegItem, policy: Policy)
         cost,
         fee,
         chain.case_id or "",
-        chain.team,
-        chain.agent_id,
-        chain.reason,
+        face.team or "",
+        face.agent_id or "",
+        face.reason or "",
         last.tier or "",
         last.disposition_code or "",
-        () if not credited else _amounts(credited),
-    )
-
-
-def _amounts(by_currency: Mapping[str, int]) -> tuple[CurrencyAmount, ...]:
-    return tuple(
-        CurrencyAmount(currency=currency, amount_minor=by_currency[currency])
-        for currency in sorted(by_currency)
+        customer.credits.get(name, ()),
     )
 
 
 def _concessions(customer: Customer, chain: Chain, policy: Policy) -> int:
     ids: set[str] = set()
     for ref in chain.refs:
-        ids |= customer.refers.costs.get(ref, set())
+        ids.update(customer.refers.costs.get(ref, ()))
     return sum(
         entry.amount_minor
         for event_id in ids

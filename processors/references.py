@@ -1,9 +1,14 @@
 """What a customer's facts refer to: from an id to the facts that name it.
 
-Law: an index holds exactly the facts that stand (not withdrawn), and no empty sets.
+Law: an index holds exactly the facts that stand (not withdrawn), and no empty lists.
 """
 
+from typing import TypeAlias
+
 from streams.facts import Cost, Fact, Order, Resolution
+
+Index: TypeAlias = dict[str, list[str]]
+"""From an id to the identities that name it, each once: mostly one, for which a set is large."""
 
 
 class References:
@@ -14,13 +19,13 @@ class References:
     def __init__(self) -> None:
         # Sales and costs by the contact_id they name, refunds by the order_id, resolutions by
         # the case_id; refunds that name no order by currency.
-        self.sold: dict[str, set[str]] = {}
-        self.costs: dict[str, set[str]] = {}
-        self.refunds: dict[str, set[str]] = {}
-        self.resolutions: dict[str, set[str]] = {}
-        self.unlinked: dict[str, set[str]] = {}
+        self.sold: Index = {}
+        self.costs: Index = {}
+        self.refunds: Index = {}
+        self.resolutions: Index = {}
+        self.unlinked: Index = {}
 
-    def _place(self, fact: Fact) -> tuple[dict[str, set[str]], str, str] | None:
+    def _place(self, fact: Fact) -> tuple[Index, str, str] | None:
         """Return the index, key and identity of a fact; None if it names nothing."""
         if isinstance(fact, Order):
             if fact.kind == "adjustment":
@@ -43,7 +48,7 @@ class References:
         place = None if fact.withdrawn else self._place(fact)
         if place is not None:
             index, key, identity = place
-            index.setdefault(key, set()).add(identity)
+            enter(index, key, identity)
 
     def leave(self, fact: Fact) -> None:
         """Take a fact out."""
@@ -53,10 +58,17 @@ class References:
             discard(index, key, identity)
 
 
-def discard(index: dict[str, set[str]], key: str, value: str) -> None:
-    """Take a value out of an index of sets, and the set when it is empty."""
-    members = index.get(key)
-    if members is not None:
-        members.discard(value)
-        if not members:
-            del index[key]
+def enter(index: Index, key: str, identity: str) -> None:
+    """Enter an identity that is not in the index under this key."""
+    if key in index:
+        index[key].append(identity)
+    else:
+        index[key] = [identity]
+
+
+def discard(index: Index, key: str, identity: str) -> None:
+    """Take an identity out of an index, and its list when it is empty."""
+    members = index[key]
+    members.remove(identity)
+    if not members:
+        del index[key]

@@ -51,11 +51,11 @@ def _settle(
     refund_ids = set(customer.refers.unlinked.get(currency, ()))
     if only is None:
         for ids in customer.refers.refunds.values():
-            refund_ids |= ids
+            refund_ids.update(ids)
     else:
-        refund_ids |= customer.refers.refunds.get(only.order_id, set())
+        refund_ids.update(customer.refers.refunds.get(only.order_id, ()))
         if only.refund_of is not None:
-            refund_ids |= customer.refers.refunds.get(only.refund_of, set())
+            refund_ids.update(customer.refers.refunds.get(only.refund_of, ()))
     refunds = [
         (item.fact, sum(amount for _, amount in item.gone))
         for item in (customer.orders[i] for i in refund_ids)
@@ -83,10 +83,10 @@ def concerned(
     """
     ids = {order.order_id}
     if order.kind == "sale":
-        ids |= customer.refers.refunds.get(order.order_id, set())
+        ids.update(customer.refers.refunds.get(order.order_id, ()))
     elif order.refund_of is not None:
         ids.add(order.refund_of)
-        ids |= customer.refers.refunds.get(order.refund_of, set())
+        ids.update(customer.refers.refunds.get(order.refund_of, ()))
     if before is None and order.currency not in customer.refers.unlinked:
         return ids
     if order.kind == "adjustment" or (before is not None and _comes_last(customer, order)):

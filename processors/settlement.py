@@ -21,6 +21,7 @@ from processors.money import earned, split
 from streams.facts import Day, LocalDate, Millis, Order, OrderLine
 
 CLASSES: Final = ("product", "upgrade", "maintenance", "support")
+PLACE_OF_CLASS: Final = {name: place for place, name in enumerate(CLASSES)}
 TERM_CLASSES: Final = ("maintenance", "support")
 UNLINKABLE: Final = ("refund", "chargeback", "credit_note")
 
@@ -100,7 +101,7 @@ class Account:
     def __post_init__(self) -> None:
         self.net = [line.amount_minor for line in self.sale.lines]
         for line in self.sale.lines:
-            self.class_net[CLASSES.index(line.product_class)] += line.amount_minor
+            self.class_net[PLACE_OF_CLASS[line.product_class]] += line.amount_minor
         self.spreads = [term_of(line, self.local_day) for line in self.sale.lines]
 
     def places(self, product_class: str) -> list[int]:
@@ -119,7 +120,7 @@ class Account:
     def take(self, place: int, amount: int) -> None:
         """Lower the net of a line, and of its class with it."""
         self.net[place] -= amount
-        self.class_net[CLASSES.index(self.sale.lines[place].product_class)] -= amount
+        self.class_net[PLACE_OF_CLASS[self.sale.lines[place].product_class]] -= amount
 
     def classes(self) -> list[int]:
         """Return which classes the order has lines of, in contract order."""
@@ -191,7 +192,7 @@ class _Step:
     def take_named(self, place: int, amount: int) -> None:
         """Take an amount from the line it names, beyond that from its class."""
         account = self.account
-        index = CLASSES.index(account.sale.lines[place].product_class)
+        index = PLACE_OF_CLASS[account.sale.lines[place].product_class]
         room = max(0, min(account.net[place], account.class_left()[index]))
         direct = min(amount, room) if amount > 0 else 0
         if direct:
@@ -271,7 +272,7 @@ def apply_linked(account: Account, refund: Order) -> int:
             step.cancel_line(place)
         for name in {account.sale.lines[place].product_class for place in places}:
             if account.cancelled.issuperset(account.places(name)):
-                account.over[CLASSES.index(name)] = 0
+                account.over[PLACE_OF_CLASS[name]] = 0
         return step.close()
     for line in refund.lines:
         if line.line_id in by_id:

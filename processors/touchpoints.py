@@ -16,11 +16,10 @@ from processors.results import PathContact
 from streams.facts import NOT_HANDLED, SELF_SERVICE, Contact, Millis, Order
 
 
-class Chain(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A chain as orders and costs see it; orders keep it when its legs are forgotten.
+class Chain(msgspec.Struct, frozen=True, gc=False):
+    """A chain as orders and costs see it: its legs in leg order, and what follows from them.
 
-    `refs` are the ids it may be named by (its legs' contact_ids and chain_ids), `spans` when each
-    agent was with the customer, wrap-up included: (agent, from, to), both inclusive (RUL-OPEN).
+    `contact_id` names it; `face` is the leg that gives its dimensions.
     """
 
     contact_id: str
@@ -30,20 +29,32 @@ class Chain(msgspec.Struct, frozen=True, array_like=True, gc=False):
     handle_ms: int
     handled: bool
     abandoned: bool
-    queue: str
-    team: str
-    agent_id: str
-    channel: str
-    reason: str
-    kind: str
-    refs: tuple[str, ...]
-    spans: tuple[tuple[str, Millis, Millis], ...]
-    has_fee: bool = False
+    has_fee: bool
+    face: Contact
+    legs: tuple[Contact, ...]
+
+    @property
+    def refs(self) -> set[str]:
+        """The ids it may be named by: its legs' contact_ids and chain_ids."""
+        return {leg.contact_id for leg in self.legs} | {
+            leg.chain_id for leg in self.legs if leg.chain_id is not None
+        }
 
     @property
     def open_until(self) -> Millis:
-        """The end of the last agent's work on it."""
-        return max([self.ended_at, *(until for _, _, until in self.spans)])
+        """The end of the last agent's work on it, wrap-up included (RUL-OPEN)."""
+        until = self.ended_at
+        for leg in self.legs:
+            if leg.agent_id is not None and leg.ended_at + leg.wrap_ms > until:
+                until = leg.ended_at + leg.wrap_ms
+        return until
+
+    def has_with(self, agent_id: str, at: Millis) -> bool:
+        """Say whether an agent was with the customer at a moment, wrap-up included (RUL-OPEN)."""
+        return any(
+            leg.agent_id == agent_id and leg.started_at <= at <= leg.ended_at + leg.wrap_ms
+            for leg in self.legs
+        )
 
 
 def is_control(leg: Contact) -> bool:
@@ -68,8 +79,6 @@ def leg_order(leg: Contact) -> tuple[Millis, str]:
 def chain_of_leg(leg: Contact) -> Chain:
     """Build the chain of a single leg: the usual case, kept short because it is hot."""
     handled = is_handled(leg)
-    agent = leg.agent_id
-    # By position: a call with over 15 keywords first builds a dictionary of them.
     return Chain(
         leg.contact_id,
         leg.case_id,
@@ -78,15 +87,9 @@ def chain_of_leg(leg: Contact) -> Chain:
         leg.talk_ms + leg.hold_ms + leg.wrap_ms,
         handled,
         leg.abandoned and not handled and leg.disposition_code not in NOT_HANDLED,
-        leg.queue,
-        leg.team or "",
-        agent or "",
-        leg.channel,
-        leg.reason or "",
-        leg.kind,
-        (leg.contact_id,) if leg.chain_id is None else (leg.contact_id, leg.chain_id),
-        () if agent is None else ((agent, leg.started_at, leg.ended_at + leg.wrap_ms),),
         leg.fee is not None,
+        leg,
+        (leg,),
     )
 
 
@@ -96,48 +99,31 @@ def chain_of(legs: Sequence[Contact]) -> Chain:
         return chain_of_leg(legs[0])
     handled = any(is_handled(leg) for leg in legs)
     connected = [leg for leg in legs if leg.connected_at is not None]
-    face = connected[-1] if connected else legs[-1]
     cases = [leg.case_id for leg in legs if leg.case_id is not None]
     reserved = any(leg.disposition_code in NOT_HANDLED for leg in legs)
-    refs = {leg.contact_id for leg in legs} | {leg.chain_id for leg in legs if leg.chain_id}
     return Chain(
-        contact_id=legs[0].contact_id,
-        case_id=cases[-1] if cases else None,
-        started_at=legs[0].started_at,
-        ended_at=max(leg.ended_at for leg in legs),
-        handle_ms=sum(leg.talk_ms + leg.hold_ms + leg.wrap_ms for leg in legs),
-        handled=handled,
-        abandoned=any(leg.abandoned for leg in legs) and not handled and not reserved,
-        queue=face.queue,
-        team=face.team or "",
-        agent_id=face.agent_id or "",
-        channel=face.channel,
-        reason=face.reason or "",
-        kind=face.kind,
-        refs=tuple(sorted(refs)),
-        spans=tuple(
-            (leg.agent_id, leg.started_at, leg.ended_at + leg.wrap_ms)
-            for leg in legs
-            if leg.agent_id is not None
-        ),
-        has_fee=any(leg.fee is not None for leg in legs),
+        legs[0].contact_id,
+        cases[-1] if cases else None,
+        legs[0].started_at,
+        max([leg.ended_at for leg in legs]),
+        sum([leg.talk_ms + leg.hold_ms + leg.wrap_ms for leg in legs]),
+        handled,
+        any(leg.abandoned for leg in legs) and not handled and not reserved,
+        any(leg.fee is not None for leg in legs),
+        connected[-1] if connected else legs[-1],
+        tuple(legs),
     )
 
 
 def eligible_path(chains: Iterable[Chain]) -> tuple[PathContact, ...]:
-    """Return the handled ones of some chains as a path, in the order a split needs."""
-    path = [
-        PathContact(
-            contact_id=chain.contact_id,
-            ended_at=chain.ended_at,
-            handle_ms=chain.handle_ms,
-            case_id=chain.case_id,
-        )
-        for chain in chains
-        if chain.handled
-    ]
-    path.sort(key=lambda contact: (contact.ended_at, contact.contact_id))
-    return tuple(path)
+    """Return the handled ones of some chains as a path; both in the order a split needs."""
+    return tuple(
+        [
+            PathContact(chain.contact_id, chain.ended_at, chain.handle_ms, chain.case_id)
+            for chain in chains
+            if chain.handled
+        ]
+    )
 
 
 def sold_in(order: Order, chains: Iterable[Chain]) -> tuple[Chain | None, bool]:
@@ -154,11 +140,6 @@ def sold_in(order: Order, chains: Iterable[Chain]) -> tuple[Chain | None, bool]:
         return min(named, key=lambda chain: chain.contact_id), False
     if order.agent_id is None:
         return None, False
-    at = order.occurred_at
-    found = [
-        chain
-        for chain in chains
-        if chain.handled
-        and any(who == order.agent_id and since <= at <= until for who, since, until in chain.spans)
-    ]
+    at, agent_id = order.occurred_at, order.agent_id
+    found = [chain for chain in chains if chain.handled and chain.has_with(agent_id, at)]
     return (found[0] if len(found) == 1 else None), False

@@ -1,107 +1,161 @@
-"""Where the sink starts when log and store do not agree about what was stored.
+"""Where a sink starts in the partitions it was given, when log and store may not agree.
 
-Law: after `align`, everything before the group's committed offsets is in the store, and the store
-holds nothing that the log does not.
+Law: after `align`, everything before the group's committed offsets in these partitions is in the
+store and in the roll-up, and the store holds nothing of them that the log does not.
 
 The log is the system of record. A store that is behind (deleted, restored, or cut by a power
-loss: chDB does not sync its files) is filled again: repeats are harmless. A store that is ahead,
-or of another life of the log, holds records that the log will give out again with other content:
-it is emptied and filled anew, if it is ours alone.
+loss: chDB does not sync its files) is filled again: repeats are harmless. What was stored after
+the last mark is read again, since it may not be in the roll-up. A store that is ahead, or of
+another life of the log, holds records that the log will give out again with other content: it is
+emptied and filled anew, if it is ours alone.
 """
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from sinks.progress import Mark, read_marks
 from sinks.rows import SOURCES
 from sinks.store import Store
 from sinks.store_errors import Remedy, StoreError
+from streams.failpoints import failpoint
 from streams.log import Consumer, EventLog, TopicPartition
 
 _KEPT: Final = frozenset({"ledger", "batches"})
-"""Tables that hold a row of every offset; in the others a newer record hides an older one."""
+"""Tables that hold a row of every record; in the others a newer record hides an older one."""
+
+Ends = Mapping[str, Mapping[int, int]]
 
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """What a table holds of one partition: the offset after its last, how many offsets."""
+    """What a table holds of one partition: its last offset, how many before the mark."""
 
-    next_offset: int
-    offsets: int
+    last_offset: int
+    records: int
 
 
-def align(log: EventLog, store: Store, consumer: Consumer, ends: dict[str, dict[int, int]]) -> None:
-    """Move the sink's group, or empty the store, until the law above holds.
+def align(
+    log: EventLog,
+    store: Store,
+    consumer: Consumer,
+    places: Collection[TopicPartition],
+    ends: Ends | None,
+) -> dict[TopicPartition, Mark]:
+    """Move the sink's group in these partitions, or empty the store, until the law above holds.
 
-    `ends` are the end offsets of the outputs from before anybody wrote to them anew.
+    Returns a mark of each partition, at which the consumer goes on. `ends` are the end offsets of
+    the outputs from before anybody wrote to them anew; None where others write and store all the
+    time: then what they have stored by now lies before the ends of now.
     """
-    held = {topic: _held(store, source.targets[0].table) for topic, source in SOURCES.items()}
-    if _is_ahead(log.epoch, ends, held):
-        if not store.embedded:
-            raise StoreError(
-                f"the store {store.database!r} holds records that this log does not: it belongs "
-                "to another log, or the log was restored from a copy; empty the store's database "
-                "to have it filled anew from the log",
-                None,
-                Remedy.STOP,
-            )
-        for source in SOURCES.values():
-            for target in source.targets:
-                store.command(f"TRUNCATE TABLE {target.table}")
-        store.command("TRUNCATE TABLE rollup_hourly")
-        held = {topic: {} for topic in SOURCES}
-    refused = _refused(store)
+    failpoint("K5")
+    marks = read_marks(store, log.epoch)
+    held = {topic: _held(store, topic, log.epoch, places, marks) for topic in SOURCES}
+    if _is_ahead(log, ends or {topic: log.end_offsets(topic) for topic in SOURCES}, held):
+        _empty(store)
+        marks, held = {}, {topic: {} for topic in SOURCES}
     starts = {topic: log.start_offsets(topic) for topic in SOURCES}
-    again: dict[TopicPartition, int] = {}
-    for place, committed in consumer.committed().items():
-        start = starts[place.topic][place.partition]
-        if start < committed and _lacks(
-            SOURCES[place.topic].targets[0].table,
-            held[place.topic].get((log.epoch, place.partition), _Held(start, 0)),
-            committed,
-            committed - start - refused.get((place.topic, log.epoch, place.partition), 0),
-        ):
-            again[place] = start
+    committed = consumer.committed()
+    begin = {
+        place: _begin(
+            starts[place.topic][place.partition],
+            committed[place],
+            marks.get(place),
+            held[place.topic].get((log.epoch, place.partition)),
+            is_kept=SOURCES[place.topic].targets[0].table in _KEPT,
+        )
+        for place in places
+    }
+    again = {
+        place: mark.next_offset
+        for place, mark in begin.items()
+        if mark.next_offset != committed[place]
+    }
     if again:
         with consumer.transaction() as transaction:
             transaction.commit_offsets(again)
         consumer.rewind()
+    return begin
 
 
-def _held(store: Store, table: str) -> dict[tuple[int, int], _Held]:
+def _begin(
+    start: int, committed: int, mark: Mark | None, held: _Held | None, *, is_kept: bool
+) -> Mark:
+    """Return where to go on: at what is committed, at the mark, or at the start of the log."""
+    if committed <= start:
+        return Mark(committed, 0, -1)
+    if mark is None or not start <= mark.next_offset <= committed:
+        return Mark(start, 0, -1)
+    if mark.records and (
+        held is None
+        or held.last_offset < mark.last_offset
+        or (is_kept and held.records < mark.records)
+    ):
+        return Mark(start, 0, -1)
+    return mark
+
+
+def _held(
+    store: Store,
+    topic: str,
+    epoch: int,
+    places: Collection[TopicPartition],
+    marks: Mapping[TopicPartition, Mark],
+) -> dict[tuple[int, int], _Held]:
+    """Return what the topic's table holds, by epoch and partition.
+
+    A bitmap counts exactly and stays small, since offsets lie close together.
+    """
+    partitions = [place.partition for place in places if place.topic == topic]
+    if not partitions:
+        return {}
+    counted = {
+        number: mark.next_offset
+        for number in partitions
+        if (mark := marks.get(TopicPartition(topic, number))) is not None
+    } or {partitions[0]: 0}
     rows = store.query(
-        "SELECT log_epoch, log_partition, max(log_offset) + 1 AS next_offset,"
-        f" uniqExact(log_offset) AS offsets FROM {table} GROUP BY log_epoch, log_partition"
+        "SELECT log_epoch, log_partition, max(log_offset) AS last_offset,"
+        " groupBitmapIf(toUInt64(log_offset), log_epoch = {epoch:UInt64} AND log_offset <"
+        " transform(log_partition, {counted:Array(UInt16)}, {marks:Array(Int64)}, toInt64(0)))"
+        " AS records"
+        f" FROM {SOURCES[topic].targets[0].table}"
+        " WHERE log_partition IN {partitions:Array(UInt16)} GROUP BY log_epoch, log_partition",
+        {
+            "epoch": epoch,
+            "counted": list(counted),
+            "marks": list(counted.values()),
+            "partitions": partitions,
+        },
     )
     return {
-        (row["log_epoch"], row["log_partition"]): _Held(row["next_offset"], row["offsets"])
+        (row["log_epoch"], row["log_partition"]): _Held(row["last_offset"], row["records"])
         for row in rows
     }
 
 
 def _is_ahead(
-    log_epoch: int,
-    ends: dict[str, dict[int, int]],
-    held: dict[str, dict[tuple[int, int], _Held]],
+    log: EventLog, ends: Ends, held: Mapping[str, Mapping[tuple[int, int], _Held]]
 ) -> bool:
-    for topic, by_place in held.items():
-        for (epoch, partition), held_here in by_place.items():
-            if epoch != log_epoch or held_here.next_offset > ends[topic].get(partition, 0):
-                return True
-    return False
-
-
-def _lacks(table: str, held: _Held, committed: int, offsets: int) -> bool:
-    if table in _KEPT:
-        return held.offsets < offsets
-    return held.next_offset < committed
-
-
-def _refused(store: Store) -> dict[tuple[str, int, int], int]:
-    """Return how many offsets of an output the store refused: they are missing rightly."""
-    rows = store.query(
-        "SELECT src_topic, src_epoch, src_partition, uniqExact(src_offset) AS offsets"
-        " FROM dead_letters GROUP BY src_topic, src_epoch, src_partition"
+    return any(
+        epoch != log.epoch or found.last_offset >= ends[topic].get(partition, 0)
+        for topic, by_place in held.items()
+        for (epoch, partition), found in by_place.items()
     )
-    return {
-        (row["src_topic"], row["src_epoch"], row["src_partition"]): row["offsets"] for row in rows
-    }
+
+
+def _empty(store: Store) -> None:
+    """Empty the store if it is ours alone."""
+    if not store.embedded:
+        raise StoreError(
+            f"the store {store.database!r} holds records that this log does not: it belongs "
+            "to another log, or the log was restored from a copy; empty the store's database "
+            "to have it filled anew from the log",
+            None,
+            Remedy.STOP,
+        )
+    for source in SOURCES.values():
+        for target in source.targets:
+            store.command(f"TRUNCATE TABLE {target.table}")
+    store.command("TRUNCATE TABLE rollup_hourly")
+    store.command("TRUNCATE TABLE progress")

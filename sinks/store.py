@@ -144,6 +144,12 @@ class Store:
         with _errors_told(), self._client(self._writers) as client:
             client.command(sql, parameters=dict(parameters or {}))
 
+    def insert(self, statement: str, parameters: Mapping[str, Any]) -> None:
+        """Run an INSERT ... SELECT of one partition, given without settings; durable on return."""
+        with _errors_told(), self._client(self._writers) as client:
+            settings = f" SETTINGS {self._settings(client)}"
+            client.command(statement + settings, parameters=dict(parameters))
+
     def insert_lines(
         self,
         statement: Callable[[str], str],

@@ -5,9 +5,11 @@ store's own words. Writing the same records again changes nothing that a view sh
 
 Each insert goes to one table and one month: an insert over several partitions is not atomic. A
 record that the store refuses is found by halving, so the others of its batch are written.
+
+What was too much at once (memory, time) goes in halves, and grows again with every batch written.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -22,7 +24,6 @@ from streams.log import Record, TopicPartition
 
 REFUSED_IN_A_ROW_MAX: Final = 20
 _SETTLE_TRIES: Final = 3
-_MEMORY_LIMIT_EXCEEDED: Final = 241
 _COUNTED: Final = frozenset({"ledger", "batches", "dead_letters"})
 """Tables that keep every row, so that what was sent can be counted afterwards."""
 
@@ -51,9 +52,13 @@ class Written:
 class Writer:
     """Turns batches of output records into rows; remembers only how much the store can take."""
 
-    def __init__(self, store: Store, epoch: int) -> None:
+    def __init__(
+        self, store: Store, epoch: int, between: Callable[[], None] = lambda: None
+    ) -> None:
+        """`between` is called before each insert."""
         self._store = store
         self._epoch = epoch
+        self._between = between
         self._records_max: int | None = None
         self._in_a_row = 0
 
@@ -68,16 +73,14 @@ class Writer:
         for record in records:
             if record[5] is not None:
                 by_topic.setdefault(record[0], []).append(record)
-        try:
-            for topic, source in SOURCES.items():
-                if topic in by_topic:
-                    self._write_topic(source, by_topic[topic], written, again=again)
-                    failpoint("sink.between-tables")
-        except StoreError as error:
-            if error.code == _MEMORY_LIMIT_EXCEEDED:
-                self._records_max = max(1, (self._records_max or len(records)) // 2)
-            raise
-        self._records_max = None
+        for topic, source in SOURCES.items():
+            if topic in by_topic:
+                self._write_topic(source, by_topic[topic], written, again=again)
+                failpoint("K4")
+        if self._records_max is not None:
+            self._records_max *= 2
+            if self._records_max >= len(records):
+                self._records_max = None
         self._assert_few_refused(written, len(records))
         return written
 
@@ -100,6 +103,8 @@ class Writer:
         try:
             self._send(source, target, month, records)
         except StoreError as error:
+            if error.too_much:
+                self._records_max = max(1, len(records) // 2)
             if error.remedy is not Remedy.BISECT:
                 raise
             if len(records) == 1:
@@ -113,14 +118,15 @@ class Writer:
 
     def _send(self, source: Source, target: Target, month: int, records: list[Record]) -> None:
         where = MONTH_IS if target.by_month else ""
-        failpoint("sink.insert")
+        self._between()
+        failpoint("K1")
         self._store.insert_lines(
             lambda lines: insert_statement(target, lines, where),
             source.structure,
             framed(records),
             {"epoch": self._epoch, "month": month} if where else {"epoch": self._epoch},
         )
-        failpoint("sink.inserted")
+        failpoint("K2")
 
     def _note_refused(self, record: Record, detail: str, written: Written) -> None:
         written.refuse(record, detail)

@@ -53,6 +53,17 @@ class Deadline:
         return max(0.0, self._at - time.monotonic())
 
 
+class Stopwatch:
+    """Tells how long ago it was made, on the monotonic clock."""
+
+    def __init__(self) -> None:
+        self._since = time.monotonic()
+
+    def elapsed(self) -> timedelta:
+        """Return the time since it was made."""
+        return timedelta(seconds=time.monotonic() - self._since)
+
+
 def pause(seconds: float) -> None:
     """Sleep: only adapters that wait for something outside may do so."""
     time.sleep(seconds)

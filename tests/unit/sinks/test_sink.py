@@ -113,7 +113,7 @@ def test_entries_of_several_months_are_all_stored(store: Store) -> None:
     assert store.query("SELECT count() AS n FROM ledger") == [{"n": 17}]
 
 
-@pytest.mark.parametrize("step", ["insert", "inserted", "between-tables", "before-commit"])
+@pytest.mark.parametrize("step", ["K0", "K1", "K2", "K3", "K4", "K5", "K6"])
 @pytest.mark.parametrize("nth", [1, 2])
 def test_what_an_interrupted_sink_did_not_commit_is_read_again(
     store: Store, monkeypatch: pytest.MonkeyPatch, step: str, nth: int
@@ -122,7 +122,7 @@ def test_what_an_interrupted_sink_did_not_commit_is_read_again(
     log = memory_log(2)
     append(log, [contact("c1", at(0)), order("o1", at(1), 500), refund("r1", "o1", at(2), 100)])
     journey(log)
-    monkeypatch.setenv(VARIABLE, f"sink.{step}:{nth}:raise")
+    monkeypatch.setenv(VARIABLE, f"{step}:{nth}:raise")
     sink = Sink(log, store, linger=NOW)
     died = False
     try:
@@ -135,7 +135,7 @@ def test_what_an_interrupted_sink_did_not_commit_is_read_again(
     append(log, [order("o2", at(3), 250)])
     journey(log)
     copy(log, store)
-    assert died or (step, nth) == ("before-commit", 2)
+    assert died or (nth == 2 and step in ("K0", "K3", "K5", "K6"))  # a batch comes there once
     assert verify(store) == []
     (found,) = store.query("SELECT sum(amount_minor) AS net FROM v_ledger WHERE line = 'net'")
     assert found == {"net": -650}
@@ -183,7 +183,7 @@ def test_rows_that_got_lost_behind_an_error_are_missed(store: Store) -> None:
 
 
 def test_a_batch_too_large_for_the_store_is_halved(store: Store) -> None:
-    """When memory runs out (241), the rows go in smaller inserts, then whole again."""
+    """When memory runs out (241), the rows go in smaller inserts, which then grow again."""
     log = memory_log(1)
     for _ in range(8):
         book(log, entry(1))
@@ -191,13 +191,14 @@ def test_a_batch_too_large_for_the_store_is_halved(store: Store) -> None:
     unreliable = Unreliable.over(store, full, full)
     sink = Sink(log, unreliable, linger=NOW)
     step_until_stored(sink)
-    for _ in range(8):
-        book(log, entry(1))
-    step_until_stored(sink)
+    for _ in range(2):
+        for _ in range(8):
+            book(log, entry(1))
+        step_until_stored(sink)
     sink.close()
-    assert unreliable.sizes == [8, 4, 2, 2, 2, 2, 8]
     unreliable.close()
-    assert store.query(SUM) == [{"n": 16, "minor": 16}]
+    assert unreliable.sizes == [8, 4, 2, 2, 2, 2, 4, 4, 8]
+    assert store.query(SUM) == [{"n": 24, "minor": 24}]
 
 
 def test_records_gathered_before_a_failed_poll_are_read_again(store: Store) -> None:
@@ -303,7 +304,7 @@ def test_an_interrupted_rollup_is_made_good(store: Store, monkeypatch: pytest.Mo
     book(log, entry(1))
     copy(log, store)
     book(log, entry(10), entry(20, effective_at=BASE + HOUR))
-    monkeypatch.setenv(VARIABLE, "sink.before-sums:1:raise")
+    monkeypatch.setenv(VARIABLE, "K6:1:raise")
     sink = Sink(log, store, linger=NOW)
     with pytest.raises(FailpointReached):
         sink.step(NOW)

@@ -54,6 +54,7 @@ class LawBroken(Exception):
         super().__init__(
             f"law {breach.law} broken for {breach.subject} at {where}: {breach.detail}"
         )
+        self.law = breach.law
 
 
 @dataclass(slots=True)

@@ -3,6 +3,10 @@
 Law: when `commit` returns or raises Busy, everybody knows how the transaction ended. A commit whose
 request may have been sent twice is followed by a new producer, whose first act makes the broker
 refuse everything its predecessor may still have under way.
+
+The library sends a commit again without a word: only its statistics tell, afterwards. But it waits
+`retry.backoff.ms` first, so a commit that was answered sooner was sent once. After a slower one the
+next transaction does not begin before fresh statistics have cleared it.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,11 +26,14 @@ from streams.kafka_clients import (
     TopicPartition,
 )
 from streams.kafka_errors import Verdict, ending, error_of, verdict
-from streams.kafka_settings import KafkaSettings
+from streams.kafka_settings import RETRY_BACKOFF, STATISTICS_INTERVAL, KafkaSettings
 from streams.log import Busy, LogFailed, Outgoing
 
-SWIFT: Final = timedelta(seconds=5)
-"""A commit that takes longer may have been sent more than once."""
+SWIFT: Final = 0.6 * RETRY_BACKOFF
+"""A commit that was answered within this was sent once: the back-off varies by a fifth."""
+SLOW: Final = timedelta(seconds=5)
+"""After a commit this slow nothing is asked: a new producer is safe whatever happened."""
+NEWS_MAX: Final = 10 * STATISTICS_INTERVAL
 INIT_MAX: Final = timedelta(seconds=60)
 CALL_SECONDS: Final = 2.0
 _PAUSE_SECONDS: Final = 0.05
@@ -72,7 +79,8 @@ class SlotProducer:
         self._said = settings.said
         self._what = f"group {group}, slot {settings.slot}"
         self._disturbed = False
-        self._counters = 0
+        self._counters: int | None = None
+        self._news = self._clear_at = 0
         self.is_open = False
         self.replaced = 0
         """How often a doubt was answered by a new producer."""
@@ -80,10 +88,9 @@ class SlotProducer:
 
     def begin(self) -> None:
         """Open a transaction."""
-        self._producer.poll(0)
+        self._await_news()
         if self._disturbed:
-            # News that came after the commit: its request may still be under way.
-            self._replace("the connection was disturbed")
+            self._replace("a commit may have been sent twice")
         self._begun = Deadline(self._limit)
         self._call(self._producer.begin_transaction)
         self.is_open = True
@@ -147,7 +154,7 @@ class SlotProducer:
             except _OutOfTime as late:
                 raise Busy(f"{self._what}: the offsets were not taken in time: {late}") from late
         failpoint("W6")
-        swift = Deadline(SWIFT)
+        swift, slow = Deadline(SWIFT), Deadline(SLOW)
         try:
             repeated = self._call(lambda: self._producer.commit_transaction(CALL_SECONDS))
         except _OutOfTime as late:
@@ -155,13 +162,11 @@ class SlotProducer:
             raise Unresolved from late
         self.is_open = False
         failpoint("W7")
-        self._producer.poll(0)
-        if repeated or self._disturbed or not swift.seconds_left():
-            self._replace("a commit may have been sent twice")
+        self._judge(repeated, swift, slow)
 
     def abort(self) -> None:
         """Drop what was produced."""
-        swift = Deadline(SWIFT)
+        swift, slow = Deadline(SWIFT), Deadline(SLOW)
         self._begun = Deadline(self._limit)
         try:
             repeated = self._call(
@@ -171,13 +176,7 @@ class SlotProducer:
             self._replace("an abort was not answered in time")
             return
         self.is_open = False
-        self._producer.poll(0)
-        if repeated or self._disturbed or not swift.seconds_left():
-            self._replace("an abort may have been sent twice")
-
-    def refresh(self) -> None:
-        """Serve what the library has to tell; keeps nothing waiting between batches."""
-        self._producer.poll(0)
+        self._judge(repeated, swift, slow)
 
     def close(self) -> None:
         """Forget what is queued: nothing that is not committed may leave after this."""
@@ -204,13 +203,31 @@ class SlotProducer:
             else:
                 return producer
 
+    def _judge(self, repeated: bool, swift: Deadline, slow: Deadline) -> None:
+        """Note what is known of an end of a transaction: sent once, perhaps twice, or twice."""
+        self._producer.poll(0)
+        if repeated or not slow.seconds_left():
+            self._disturbed = True
+        elif not swift.seconds_left():
+            # The statistics next to come may have been taken before the end of the commit.
+            self._clear_at = self._news + 2
+
+    def _await_news(self) -> None:
+        """Wait for the statistics that a slow commit is to be judged by; none are bad news."""
+        self._producer.poll(0)
+        limit = Deadline(NEWS_MAX)
+        while self._news < self._clear_at and not self._disturbed:
+            self._producer.poll(_PAUSE_SECONDS)
+            if not limit.seconds_left():
+                self._disturbed = True
+
     def _replace(self, why: str) -> None:
         """Go on with a new producer (a new epoch): the old one's requests are refused from now."""
         self._said(f"{self._what}: {why}; going on with a new producer")
         failpoint("W13")
         self._producer.purge()
         self.is_open = self._disturbed = False
-        self._counters = 0
+        self._counters, self._news, self._clear_at = None, 0, 0
         self._producer = self._started()
         self.replaced += 1
 
@@ -277,9 +294,10 @@ class SlotProducer:
         """Notice requests that the library sent twice without a word."""
         brokers = _statistics(text.encode()).brokers.values()
         counters = sum(b.disconnects + b.req_timeouts + b.txretries for b in brokers)
-        if counters > self._counters:
+        if self._counters is not None and counters > self._counters:
             self._disturbed = True
         self._counters = counters
+        self._news += 1
 
 
 class _OutOfTime(Exception):

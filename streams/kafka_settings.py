@@ -13,6 +13,11 @@ from typing import Final
 MESSAGE_BYTES_MAX: Final = 8 << 20
 """What a record may hold: all that a fact of the largest size causes, and more."""
 
+RETRY_BACKOFF: Final = timedelta(milliseconds=500)
+"""How long the client waits before it sends a request again: long enough to tell by the clock."""
+STATISTICS_INTERVAL: Final = timedelta(milliseconds=200)
+_MS: Final = timedelta(milliseconds=1)
+
 OURS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "group.id": "the group is the worker's",
@@ -30,6 +35,7 @@ OURS: Final[Mapping[str, str]] = MappingProxyType(
         "group.instance.id": "static membership lets a dead worker keep its partitions",
         "enable.partition.eof": "readers need to know where a partition ends",
         "statistics.interval.ms": "its counters tell when a commit was sent twice",
+        "retry.backoff.ms": "by it we know that a quick commit was sent only once",
     }
 )
 """Properties that a person may not set, and why."""
@@ -97,8 +103,10 @@ class KafkaSettings:
         return {
             **self.producer(),
             "transactional.id": f"{self.prefix}{group}-{self.slot}",
-            "transaction.timeout.ms": self.transaction_timeout // timedelta(milliseconds=1),
-            "statistics.interval.ms": 1_000,
+            "transaction.timeout.ms": self.transaction_timeout // _MS,
+            "statistics.interval.ms": STATISTICS_INTERVAL // _MS,
+            "retry.backoff.ms": RETRY_BACKOFF // _MS,
+            "retry.backoff.max.ms": 2 * RETRY_BACKOFF // _MS,
         }
 
     def admin(self) -> dict[str, object]:

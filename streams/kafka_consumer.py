@@ -239,7 +239,8 @@ class KafkaConsumer:
         except LogDamaged as damaged:
             self._fail(damaged)
             raise
-        self._serve(client)
+        if not self._owned.is_settled:  # else a record would be taken here, and lost
+            self._serve(client)
 
     def _assert_passing(self, error: KafkaError) -> None:
         """Raise unless an error in the place of a record will pass by itself."""

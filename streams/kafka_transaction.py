@@ -25,6 +25,7 @@ class KafkaTransaction:
         self.offsets: dict[TopicPartition, int] = {}
         self._changes: dict[int, dict[bytes, bytes | None]] = {}
         self._hashes: dict[int, tuple[int, int]] = {}
+        self._accounts: dict[int, LastBatch] = {}
 
     def produce(self, topic: str, partition: int, records: Sequence[Outgoing]) -> None:
         """Append records to one partition, in this order."""
@@ -70,13 +71,16 @@ class KafkaTransaction:
             state = self._state(number)
             total, keys = self._hashes.get(number, (state.hash, state.keys))
             offsets = {at.topic: to for at, to in self.offsets.items() if at.partition == number}
-            value = encode_last_batch(LastBatch(offsets, total, keys))
+            account = self._accounts[number] = LastBatch(offsets, total, keys)
+            value = encode_last_batch(account)
             self._producer.produce_noting(topic, number, LAST_BATCH, value, _noting(state))
 
     def promote(self) -> None:
         """Take over what was committed."""
         for partition, changes in self._changes.items():
             self._state(partition).apply(changes, self._hashes[partition])
+        for partition, account in self._accounts.items():
+            self._state(partition).last = account
         self._owned.committed.update(self.offsets)
 
     def _state(self, partition: int) -> PartitionState:

@@ -154,6 +154,8 @@ class SlotProducer:
             except _OutOfTime as late:
                 raise Busy(f"{self._what}: the offsets were not taken in time: {late}") from late
         failpoint("W6")
+        self._producer.poll(0)
+        self._knew = self._counters is not None
         swift, slow = Deadline(SWIFT), Deadline(SLOW)
         try:
             repeated = self._call(lambda: self._producer.commit_transaction(CALL_SECONDS))
@@ -166,6 +168,8 @@ class SlotProducer:
 
     def abort(self) -> None:
         """Drop what was produced."""
+        self._producer.poll(0)
+        self._knew = self._counters is not None
         swift, slow = Deadline(SWIFT), Deadline(SLOW)
         self._begun = Deadline(self._limit)
         try:
@@ -209,7 +213,9 @@ class SlotProducer:
         if repeated or not slow.seconds_left():
             self._disturbed = True
         elif not swift.seconds_left():
-            # The statistics next to come may have been taken before the end of the commit.
+            # Without statistics of before there is nothing to compare with; the next to come may
+            # have been taken before the commit's end.
+            self._disturbed = self._disturbed or not self._knew
             self._clear_at = self._news + 2
 
     def _await_news(self) -> None:

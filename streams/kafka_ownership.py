@@ -153,14 +153,34 @@ class Ownership:
                 )
         return sorted(own_of_one)
 
+    def _is_whole(
+        self,
+        coming: Mapping[int, PartitionState],
+        found: Mapping[TopicPartition, int],
+        topic: str,
+    ) -> bool:
+        """Say whether the states agree with what is committed; if not yet, read on.
+
+        Another owner may have committed between our reading of the one and of the other: we were
+        slow, and may have lost the partitions without knowing. Raises LogDamaged if it is not so.
+        """
+        try:
+            for number, state in coming.items():
+                known = {at.topic: offset for at, offset in found.items() if at.partition == number}
+                state.assert_whole(f"{topic}/{number}", known)
+        except LogDamaged:
+            if self._restore is None or not self._restore.is_outdated():
+                raise
+            self._restore = Restore(self._clients, self._settings, topic, coming)
+            return False
+        return True
+
     def _own(self, client: KafkaConsumerClient, coming: dict[int, PartitionState]) -> None:
         """Start reading at what is committed, if the state agrees with it."""
         places = {TopicPartition(self.names[at.topic], at.partition): at for at in self._assigned}
         found = self.ask_committed(client, places)
-        if self.state_topic is not None:
-            for number, state in coming.items():
-                known = {at.topic: offset for at, offset in found.items() if at.partition == number}
-                state.assert_whole(f"{self.state_topic}/{number}", known)
+        if self.state_topic is not None and not self._is_whole(coming, found, self.state_topic):
+            return
         offsets = {}
         for place, where in places.items():
             low, _ = client.get_watermark_offsets(where, timeout=ANSWER_SECONDS)

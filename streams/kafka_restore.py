@@ -7,7 +7,7 @@ So it waits while a transaction is open, and its outcome is known when it ends.
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 
 from streams.clock import Deadline
 from streams.kafka_clients import (
@@ -40,7 +40,8 @@ class Restore:
     ) -> None:
         self._topic = topic
         self._states = states
-        self._targets = self._ends(clients.admin(settings.admin()), states)
+        self._admin = clients.admin(settings.admin())
+        self._targets = self._ends()
         self._waiting = {
             partition
             for partition, end in self._targets.items()
@@ -72,6 +73,10 @@ class Restore:
             state.position = self._targets[partition]
         return True
 
+    def is_outdated(self) -> bool:
+        """Say whether another owner has written since this began: then the rest is to be read."""
+        return self._ends() != self._targets
+
     def close(self) -> None:
         """Stop reading."""
         self._reader.close()
@@ -80,10 +85,12 @@ class Restore:
     def _from(state: PartitionState) -> int:
         return _BEGINNING if state.position is None else state.position
 
-    def _ends(self, admin: Any, states: Mapping[int, PartitionState]) -> dict[int, int]:  # noqa: ANN401
+    def _ends(self) -> dict[int, int]:
         """Return the end of each partition, whatever is still undecided before it."""
-        asked = {TopicPartition(self._topic, partition): latest_offset() for partition in states}
-        futures = admin.list_offsets(
+        asked = {
+            TopicPartition(self._topic, partition): latest_offset() for partition in self._states
+        }
+        futures = self._admin.list_offsets(
             asked,
             isolation_level=IsolationLevel.READ_UNCOMMITTED,
             request_timeout=ANSWER_SECONDS,

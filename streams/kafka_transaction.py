@@ -26,6 +26,7 @@ class KafkaTransaction:
         self._changes: dict[int, dict[bytes, bytes | None]] = {}
         self._hashes: dict[int, tuple[int, int]] = {}
         self._accounts: dict[int, LastBatch] = {}
+        self._positions: dict[int, int] = {}
 
     def produce(self, topic: str, partition: int, records: Sequence[Outgoing]) -> None:
         """Append records to one partition, in this order."""
@@ -73,7 +74,8 @@ class KafkaTransaction:
             offsets = {at.topic: to for at, to in self.offsets.items() if at.partition == number}
             account = self._accounts[number] = LastBatch(offsets, total, keys)
             value = encode_last_batch(account)
-            self._producer.produce_noting(topic, number, LAST_BATCH, value, _noting(state))
+            note = self._noting(number)
+            self._producer.produce_noting(topic, number, LAST_BATCH, value, note)
 
     def promote(self) -> None:
         """Take over what was committed."""
@@ -81,6 +83,8 @@ class KafkaTransaction:
             self._state(partition).apply(changes, self._hashes[partition])
         for partition, account in self._accounts.items():
             self._state(partition).last = account
+        for partition, position in self._positions.items():
+            self._state(partition).position = position
         self._owned.committed.update(self.offsets)
 
     def _state(self, partition: int) -> PartitionState:
@@ -88,15 +92,17 @@ class KafkaTransaction:
             raise Busy(f"group {self._owned.group}: partition {partition} is not owned just now")
         return self._owned.state.partitions[partition]
 
+    def _noting(self, partition: int) -> Callable[[int], None]:
+        """Return what notes how much of its topic a state has, once this is committed.
+
+        Before, records of another owner may lie between what we have and what we write.
+        """
+
+        def note(offset: int) -> None:
+            self._positions[partition] = offset + 1
+
+        return note
+
     def _check(self, partition: int) -> None:
         if not 0 <= partition < self._partitions:
             raise ValueError(f"partition {partition}: there are {self._partitions}")
-
-
-def _noting(state: PartitionState) -> Callable[[int], None]:
-    """Return what notes how much of its topic a state in memory has."""
-
-    def note(offset: int) -> None:
-        state.position = offset + 1
-
-    return note

@@ -12,6 +12,7 @@ enter as weights.
 
 from collections.abc import Sequence
 from decimal import ROUND_HALF_EVEN, Decimal, localcontext
+from itertools import islice
 from typing import Final
 
 import msgspec
@@ -88,43 +89,56 @@ def weights(model: Model, ages_ms: Sequence[int]) -> list[int]:
 
 
 class Shares(msgspec.Struct, frozen=True, gc=False):
-    """How one product class of an order is shared: touchpoints and their weights."""
+    """How one product class of an order is shared: touchpoints and their weights.
 
-    path: Sequence[PathContact]
-    touches: Sequence[Touchpoint]
-    weights: Sequence[int]
+    `places` are those of all contacts in the path, in the order in which parts are given.
+    """
 
-    def split(self, amount_minor: int) -> dict[int, int]:
-        """Split an amount over the contacts: place in the path to minor units, zeros included.
+    path: Sequence[PathContact] = ()
+    touches: Sequence[Touchpoint] = ()
+    weights: Sequence[int] = ()
+    places: Sequence[int] = ()
+
+    def split(self, amount_minor: int) -> list[int]:
+        """Split an amount over the contacts: minor units by `places`, zeros included.
 
         Empty without touchpoints. A touchpoint's part is split over its contacts by handle time,
         equally if none has any (DEF-CASESPLIT).
         """
-        credit_at: dict[int, int] = {}
         alone = len(self.touches) == 1 and self.weights[0] > 0
         parts = [amount_minor] if alone else split(amount_minor, self.weights)
+        if len(self.places) == len(parts):
+            return parts
+        found: list[int] = []
         for touch, part in zip(self.touches, parts, strict=True):
             if len(touch.places) == 1:
-                credit_at[touch.places[0]] = part
+                found.append(part)
                 continue
             handle = [self.path[place].handle_ms for place in touch.places]
             if not any(handle):
                 handle = [1] * len(handle)
-            credit_at.update(zip(touch.places, split(part, handle), strict=True))
-        return credit_at
+            found += split(part, handle)
+        return found
 
-    def vector(self, gross_minor: int, net_minor: int) -> tuple[dict[int, int], int]:
-        """Return the credits of a net amount by place in the path, and what is unattributed.
+    def vector(self, gross_minor: int, net_minor: int) -> tuple[list[int], int]:
+        """Return the credits of a net amount by `places`, and what is unattributed.
 
         The vector keeps the sign of the gross amount: a net of the other sign (more was refunded
         than sold) is wholly unattributed, and so is an order without touchpoints (RUL-SIGN,
         DEF-UNATTR).
         """
-        if not any(self.weights):
-            return self.split(0), net_minor
-        if (net_minor < 0) != (gross_minor < 0) and net_minor != 0:
-            return self.split(0), net_minor
+        turned = net_minor != 0 and (net_minor < 0) != (gross_minor < 0)
+        if turned or not any(self.weights):
+            return [0] * len(self.places), net_minor
         return self.split(net_minor), 0
+
+    def by_contact(self, parts: Sequence[int]) -> list[tuple[PathContact, int, int]]:
+        """Return (contact, weight of its touchpoint, its part) in the order of the path."""
+        found = []
+        each = zip(self.places, parts, strict=True)
+        for touch, weight in zip(self.touches, self.weights, strict=True):
+            found += [(place, weight, part) for place, part in islice(each, len(touch.places))]
+        return [(self.path[place], weight, part) for place, weight, part in sorted(found)]
 
 
 def _decayed(age_ms: int) -> int:
@@ -145,4 +159,9 @@ def shares(
 ) -> Shares:
     """Return how an order is shared under a model, within one lookback."""
     touches = touchpoints(path, ordered_at, lookback_ms)
-    return Shares(path, touches, weights(model, [ordered_at - touch.at for touch in touches]))
+    return Shares(
+        path,
+        touches,
+        weights(model, [ordered_at - touch.at for touch in touches]),
+        [place for touch in touches for place in touch.places],
+    )

@@ -11,6 +11,7 @@ Product and upgrade lines are split over contacts; maintenance and support go wh
 """
 
 from collections.abc import Mapping, Sequence
+from operator import add
 from typing import Final
 
 import msgspec
@@ -107,13 +108,13 @@ def _shares(order: Order, journey: Journey, model: Model, lookback_ms: int) -> S
     if chain is not None:
         contact = PathContact(chain.contact_id, chain.ended_at, chain.handle_ms, chain.case_id)
         touch = Touchpoint(chain.ended_at, chain.contact_id, (0,))
-        return Shares((contact,), (touch,), (1,))
+        return Shares((contact,), (touch,), (1,), (0,))
     if journey.sold_unknown or journey.late or not journey.path:
         return _NOBODY
     return shares(model, journey.path, order.occurred_at, lookback_ms)
 
 
-_NOBODY: Final = Shares((), (), ())
+_NOBODY: Final = Shares()
 
 
 class _SharedClass(msgspec.Struct, frozen=True, gc=False):
@@ -134,25 +135,27 @@ class _SharedClass(msgspec.Struct, frozen=True, gc=False):
     def book(self, book: OrderBook) -> None:
         """Book revenue, refunds, cost of goods and what stays unattributed of this class."""
         gross = self.moments[0].class_net[self.index]
-        vector: dict[int, int] = {}
-        rest = 0
+        shares, entries = self.shares, book.entries
+        vector, rest = [0] * len(shares.places), 0
         for moment in self.moments:
             before, before_rest = vector, rest
-            vector, rest = self.shares.vector(gross, moment.class_net[self.index])
+            vector, rest = shares.vector(gross, moment.class_net[self.index])
             line, note = (self.line, self.note) if moment.step is None else ("A5", moment.note)
-            for place, credit in vector.items():
-                change = credit - before.get(place, 0)
-                if change:
-                    book.entries.append(self.entry(place, line, "booked", change, moment.at, note))
+            for place, credit, was in zip(shares.places, vector, before, strict=True):
+                if credit != was:
+                    change = credit - was
+                    entries.append(self.entry(place, line, "booked", change, moment.at, note))
             if rest != before_rest:
-                why = self.unattributed_note()
-                change = rest - before_rest
-                book.entries.append(
-                    control(self.order, UNATTRIBUTED, change, moment.at, note=why, name=self.name)
+                note, change = self.unattributed_note(), rest - before_rest
+                entries.append(
+                    control(self.order, UNATTRIBUTED, change, moment.at, note=note, name=self.name)
                 )
-        if self.shares.touches:
+        if shares.touches:
             self.book_goods(book)
-            self.book_credits(book, vector)
+            book.credits += [
+                Credit(self.name, self.line, part, weight, contact.contact_id, contact.case_id)
+                for contact, weight, part in shares.by_contact(vector)
+            ]
         book.classes.append(
             ClassNet(self.name, gross, self.moments[-1].class_net[self.index], self.lookback_ms)
         )
@@ -168,41 +171,26 @@ class _SharedClass(msgspec.Struct, frozen=True, gc=False):
             return "sold_unknown"
         return "during" if self.journey.during else "no_touch"
 
-    def book_credits(self, book: OrderBook, vector: Mapping[int, int]) -> None:
-        """Add the class to the order's credit vector."""
-        weight_at: dict[int, int] = {}
-        for touch, weight in zip(self.shares.touches, self.shares.weights, strict=True):
-            for place in touch.places:
-                weight_at[place] = weight
-        for place in sorted(vector):
-            contact = self.shares.path[place]
-            book.credits.append(
-                Credit(
-                    self.name,
-                    self.line,
-                    vector[place],
-                    weight_at[place],
-                    contact.contact_id,
-                    contact.case_id,
-                )
-            )
-
     def book_goods(self, book: OrderBook) -> None:
         """Book B: each line's cost of goods, in step with its net, on the contacts credited."""
-        lines = [i for i, x in enumerate(self.order.lines) if x.product_class == self.name]
-        due: dict[tuple[int, Basis], int] = {}
+        order, shares = self.order, self.shares
+        lines = [i for i, x in enumerate(order.lines) if x.product_class == self.name]
+        nothing = [0] * len(shares.places)
+        due: dict[Basis, list[int]] = {}
         for moment in self.moments:
             before, due = due, {}
             for i in lines:
-                cost, basis = goods_of(self.order, i, moment, self.policy)
-                for place, part in self.shares.split(-cost).items():
-                    due[place, basis] = due.get((place, basis), 0) + part
-            for (place, basis), amount in due.items():
-                change = amount - before.get((place, basis), 0)
-                if change:
-                    book.entries.append(
-                        self.entry(place, "B", basis, change, moment.at, moment.note)
-                    )
+                cost, basis = goods_of(order, i, moment, self.policy)
+                parts = shares.split(-cost)
+                so_far = due.get(basis)
+                due[basis] = parts if so_far is None else list(map(add, so_far, parts))
+            for basis, amounts in due.items():
+                former = before.get(basis, nothing)
+                for place, amount, was in zip(shares.places, amounts, former, strict=True):
+                    if amount != was:
+                        change, note = amount - was, moment.note
+                        entry = self.entry(place, "B", basis, change, moment.at, note)
+                        book.entries.append(entry)
 
     def entry(
         self, place: int, line: str, basis: Basis, amount_minor: int, at: Millis, note: str

@@ -96,21 +96,16 @@ def recomputed(
             continue
         shared = shares(model, path, row["occurred_ms"], part.lookback_ms)
         vector, rest = shared.vector(part.gross_minor, part.net_minor)
-        weight_at = {
-            place: weight
-            for touch, weight in zip(shared.touches, shared.weights, strict=True)
-            for place in touch.places
-        }
         credited += [
             ExplainedCredit(
-                contact_id=path[place].contact_id,
-                case_id=path[place].case_id,
+                contact_id=contact.contact_id,
+                case_id=contact.case_id,
                 product_class=part.product_class,
                 line=mine[0].line,
-                weight=weight_at[place],
-                credit_minor=vector[place],
+                weight=weight,
+                credit_minor=credit,
             )
-            for place in sorted(vector)
+            for contact, weight, credit in shared.by_contact(vector)
         ]
         unattributed += rest
     return tuple(credited), unattributed

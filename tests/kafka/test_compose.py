@@ -3,14 +3,22 @@
 The image makes `a.b=c` of each variable `KAFKA_A_B=c`; addresses and folders are the tests' own.
 """
 
+import json
+import shutil
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from confluent_kafka import KafkaError, Producer
 
+from pnl.settings_load import load
+from streams.kafka_settings import KafkaSettings
+from streams.kafka_topics import KafkaTopics
+from tests.kafka.test_topics import CLIENTS, WISH
 from tests.support.kafka_broker import Cluster
 from tests.support.kafka_plain import producer, read
-from tests.unit.deploy.files import compose
+from tests.unit.deploy.files import DEPLOY, compose
 
 OWN = {"process.roles", "log.dirs", "listeners", "listener.security.protocol.map"} | {
     "controller.quorum.voters",
@@ -53,6 +61,17 @@ def test_one_of_the_three_brokers_may_fall(brokers: Cluster) -> None:
     commit(writer, "kept", b"after")
     leader.start()
     assert read(brokers.bootstrap, "kept") == [b"before", b"after"]
+
+
+def test_our_own_rules_find_nothing_wrong(brokers: Cluster, tmp_path: Path) -> None:
+    """What `pnl topics apply` creates with the settings of the containers is as it must be."""
+    shutil.copyfile(DEPLOY / "pnl.toml", tmp_path / "pnl.toml")
+    where = json.dumps({"bootstrap.servers": brokers.bootstrap})
+    log = load(tmp_path, tmp_path, environ={"PNL_LOG__CLIENT": where}).settings.log
+    wish = replace(WISH, partitions=log.partitions, replication=log.replication)
+    topics = KafkaTopics(KafkaSettings(client=log.properties()), CLIENTS, wish)
+    checked = topics.apply(correct=False, new_epoch=False, say=lambda _: None)
+    assert [wrong.sentence for wrong in checked.wrongs] == []
 
 
 def test_a_record_creates_no_topic(brokers: Cluster) -> None:

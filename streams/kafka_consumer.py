@@ -77,6 +77,11 @@ class KafkaConsumer:
         return self._owned.is_settled
 
     @property
+    def restored_records(self) -> int:
+        """How many records of state were read for the partitions owned."""
+        return self._owned.restored_records
+
+    @property
     def producers_replaced(self) -> int:
         """How often a doubt about a commit was answered by a new producer."""
         return self._producer.replaced

@@ -37,6 +37,8 @@ class Ownership:
         self.count = 0
         """How often what is owned has changed."""
         self.state = KafkaState()
+        self.restored_records = 0
+        """How many records of state were read when what is owned was taken over."""
         self.committed: dict[TopicPartition, int] = {}
         """The next offset of every partition that is owned."""
         self.names = {settings.prefix + topic: topic for topic in topics}
@@ -194,5 +196,6 @@ class Ownership:
         self.state.partitions = coming
         self.committed = offsets
         self.count += 1
+        self.restored_records = self._restore.records if self._restore is not None else 0
         self._coming = self._restore = None
         self.read_from(client, offsets)

@@ -100,8 +100,10 @@ def _topics(admin: AdminClient, names: list[str]) -> dict[str, TopicFacts]:
             topic = future.result()
         except KafkaException as raised:
             if raised.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
-                continue  # gone since the list was made
+                continue  # gone since the list was made, or new to the broker asked
             raise
+        if name not in settings:
+            continue
         found[name] = TopicFacts(
             identity=str(topic.topic_id),
             partitions=len(topic.partitions),
@@ -112,12 +114,19 @@ def _topics(admin: AdminClient, names: list[str]) -> dict[str, TopicFacts]:
 
 
 def _settings(admin: AdminClient, resources: list[ConfigResource]) -> dict[str, dict[str, str]]:
-    futures = admin.describe_configs(resources, request_timeout=ANSWER_SECONDS)
-    return {
-        resource.name: {
+    found: dict[str, dict[str, str]] = {}
+    for resource, future in admin.describe_configs(
+        resources, request_timeout=ANSWER_SECONDS
+    ).items():
+        try:
+            entries = future.result().values()
+        except KafkaException as raised:
+            if raised.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+                continue
+            raise
+        found[resource.name] = {
             entry.name: entry.value
-            for entry in future.result().values()
+            for entry in entries
             if entry.value is not None and not entry.is_sensitive
         }
-        for resource, future in futures.items()
-    }
+    return found

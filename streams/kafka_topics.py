@@ -72,7 +72,9 @@ class KafkaTopics:
 
     def check(self) -> Checked:
         """Look at everything and change nothing. Busy or LogFailed when the cluster is silent."""
-        cluster = read_cluster(self._admin, self._names.values())
+        return self._judged(read_cluster(self._admin, self._names.values()))
+
+    def _judged(self, cluster: ClusterFacts) -> Checked:
         card = (
             read_card(self._clients, self._settings)
             if self._names[CARD] in cluster.topics
@@ -113,12 +115,12 @@ class KafkaTopics:
             self._create(missing, say)
         if correct:
             self._correct(before, say)
-        cluster = read_cluster(self._admin, self._names.values())
+        cluster = self._whole()
         card = self._card(before.card, cluster, new_epoch=new_epoch)
         if card != before.card:
             say(f"the card: epoch {card.epoch}, cluster {card.cluster}")
             write_card(self._clients, self._settings, card)
-        return self.check()
+        return self._judged(cluster)
 
     def opened(self) -> Card:
         """Return the card of topics that may be used; TopicsRefused says which may not and why."""
@@ -160,6 +162,17 @@ class KafkaTopics:
         while not self._all_led(new):
             if not limit.seconds_left():
                 raise LogFailed("the topics were created, but have no leaders after a minute")
+            pause(LOOK_SECONDS)
+
+    def _whole(self) -> ClusterFacts:
+        """Return the facts once a broker tells all topics: each hears of new ones in its time."""
+        limit = Deadline(CREATED)
+        while True:
+            cluster = read_cluster(self._admin, self._names.values())
+            if set(self._names.values()) <= set(cluster.topics):
+                return cluster
+            if not limit.seconds_left():
+                raise LogFailed("the topics were created, but a broker does not know them")
             pause(LOOK_SECONDS)
 
     def _all_led(self, topics: Sequence[NewTopic]) -> bool:

@@ -13,36 +13,36 @@ from pnl.control import Answer
 from pnl.data_checks import data_findings
 from pnl.errors import UserError
 from pnl.findings import as_json, failed
-from pnl.pipeline import Pipeline
+from pnl.pipeline import Books
 from pnl.reports.model import DIMENSIONS, ContactsReport, Scope
 from pnl.reports.period import parse_period
 from pnl.reports.queries import Reports
 from pnl.reports.render import render_contact, render_contacts, render_order, render_statement
-from pnl.verifying import render_breaches, verify_all
+from pnl.verifying import checked, render_breaches, verify_all
 from streams.currencies import EXPONENTS
 
-Answering: TypeAlias = Callable[[Pipeline, Reports, Mapping[str, Any]], Answer]
+Answering: TypeAlias = Callable[[Books, Reports, Mapping[str, Any]], Answer]
 BY_CONTACT: Final = ("contact",)
 
 
-def answer(op: str, args: Mapping[str, Any], pipeline: Pipeline, reports: Reports) -> Answer:
+def answer(op: str, args: Mapping[str, Any], books: Books, reports: Reports) -> Answer:
     """Answer a question; UserError where it cannot be asked like this."""
     if op not in ANSWERS:
         raise UserError(f"The process that holds the data folder does not know {op!r}.")
-    return ANSWERS[op](pipeline, reports, args)
+    return ANSWERS[op](books, reports, args)
 
 
-def _status(pipeline: Pipeline, reports: Reports, args: Mapping[str, Any]) -> Answer:
+def _status(books: Books, reports: Reports, args: Mapping[str, Any]) -> Answer:
     """Say that the folder is served, and how current its figures are."""
-    del pipeline, args
+    del books, args
     freshness = reports.freshness()
     state = {"as_of_ms": freshness.as_of, "behind_records": freshness.behind_records}
     return Answer(json.dumps(state))
 
 
-def _report(pipeline: Pipeline, reports: Reports, args: Mapping[str, Any]) -> Answer:
+def _report(books: Books, reports: Reports, args: Mapping[str, Any]) -> Answer:
     """Answer `pnl report`."""
-    del pipeline
+    del books
     scope = _scope(reports, args)
     by = tuple(part.strip() for part in (args["by"] or "").split(",") if part.strip())
     shown = args["format"]
@@ -83,9 +83,9 @@ def _filters(where: list[str]) -> dict[str, tuple[str, ...]]:
     return filters
 
 
-def _explain(pipeline: Pipeline, reports: Reports, args: Mapping[str, Any]) -> Answer:
+def _explain(books: Books, reports: Reports, args: Mapping[str, Any]) -> Answer:
     """Answer `pnl explain`."""
-    del pipeline
+    del books
     identity, shown, policy = args["id"], args["format"], reports.policy
     if args["what"] == "order":
         order = reports.explain_order(identity, args["model"])
@@ -102,17 +102,18 @@ def _explain(pipeline: Pipeline, reports: Reports, args: Mapping[str, Any]) -> A
     return Answer(render_contact(contact, shown, policy.currency, policy.timezone))
 
 
-def _verify(pipeline: Pipeline, reports: Reports, args: Mapping[str, Any]) -> Answer:
+def _verify(books: Books, reports: Reports, args: Mapping[str, Any]) -> Answer:
     """Answer `pnl verify`."""
     del reports
-    breaches = verify_all(pipeline)
-    return Answer(render_breaches(breaches, args["format"]), failed=bool(breaches))
+    breaches = verify_all(books)
+    text = render_breaches(breaches, checked(books), args["format"])
+    return Answer(text, failed=bool(breaches))
 
 
-def _doctor(pipeline: Pipeline, reports: Reports, args: Mapping[str, Any]) -> Answer:
+def _doctor(books: Books, reports: Reports, args: Mapping[str, Any]) -> Answer:
     """Answer the part of `pnl doctor` that needs log and store."""
     del args
-    findings = data_findings(pipeline, reports)
+    findings = data_findings(books, reports)
     return Answer(json.dumps([as_json(each) for each in findings]), failed=failed(findings))
 
 

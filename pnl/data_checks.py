@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from typing import Final
 
 from pnl.findings import Finding
-from pnl.pipeline import Pipeline, behind
+from pnl.pipeline import Books, behind
 from pnl.reports.model import Scope
 from pnl.reports.queries import Reports
 from streams.log import LogDamaged
+from streams.sqlite_log import SqliteLog
 from streams.topics import INPUT_NAMES
 
 SHOWN_MAX: Final = 5
@@ -34,13 +35,20 @@ GROUP BY channel HAVING countIf(cause_fact = 'cost') > 0 AND countIf(cause_fact 
 ORDER BY channel"""
 
 
-def data_findings(pipeline: Pipeline, reports: Reports) -> list[Finding]:
+def data_findings(books: Books, reports: Reports) -> list[Finding]:
     """Return what is found about log, store and data, in this order."""
-    return [*_log(pipeline), *_store(pipeline), *_progress(pipeline), *_data(pipeline, reports)]
+    return [*_log(books), *_store(books), *_progress(books), *_data(books, reports)]
 
 
-def _log(pipeline: Pipeline) -> Iterator[Finding]:
-    log = pipeline.log
+def _log(books: Books) -> Iterator[Finding]:
+    log = books.log
+    if not isinstance(log, SqliteLog):
+        yield Finding(
+            check="log",
+            state="ok",
+            text=f"on Kafka, {log.partitions} partitions, epoch {log.epoch}",
+        )
+        return
     try:
         blocks = log.check()
     except LogDamaged as error:
@@ -66,15 +74,17 @@ def _log(pipeline: Pipeline) -> Iterator[Finding]:
     )
 
 
-def _store(pipeline: Pipeline) -> Iterator[Finding]:
-    pending = pipeline.store.pending_migrations()
-    trouble = pipeline.store_trouble
+def _store(books: Books) -> Iterator[Finding]:
+    pending = books.store.pending_migrations()
+    trouble = books.store_trouble
     if pending:
         yield Finding(
             check="store",
             state="fail",
             text=f"the schema lacks, or differs from, migrations {pending}",
-            todo="move the folder `store` away; it is filled again from the log",
+            todo="move the folder `store` away; it is filled again from the log"
+            if books.store.embedded
+            else "run `pnl migrate up`",
         )
     elif trouble:
         yield Finding(
@@ -84,20 +94,20 @@ def _store(pipeline: Pipeline) -> Iterator[Finding]:
         yield Finding(check="store", state="ok", text="open, its schema is up to date")
 
 
-def _progress(pipeline: Pipeline) -> Iterator[Finding]:
-    unapplied, unstored = behind(pipeline.log)
+def _progress(books: Books) -> Iterator[Finding]:
+    unapplied, unstored = behind(books.log)
     if unapplied or unstored:
         yield Finding(
             check="progress",
             state="warn",
             text=f"{unapplied:,} records not applied, {unstored:,} results not stored",
-            todo="a running server works on them; without one, start `pnl run`",
+            todo="a running server or worker works on them; without one, start `pnl run`",
         )
     else:
         yield Finding(check="progress", state="ok", text="all there is is applied and stored")
 
 
-def _data(pipeline: Pipeline, reports: Reports) -> Iterator[Finding]:
+def _data(books: Books, reports: Reports) -> Iterator[Finding]:
     quality = reports.quality(Scope(currency=reports.policy.currency))
     if dead := sum(each.count for each in quality.dead_letters):
         reasons = ", ".join(f"{each.reason} {each.count:,}" for each in quality.dead_letters)
@@ -107,8 +117,8 @@ def _data(pipeline: Pipeline, reports: Reports) -> Iterator[Finding]:
             text=f"{dead:,} records are not in the statement: {reasons}",
             todo="correct them at the source and send them again",
         )
-    yield from _refunds(pipeline)
-    for row in pipeline.store.query(_BOTH_COSTS):
+    yield from _refunds(books)
+    for row in books.store.query(_BOTH_COSTS):
         yield Finding(
             check="channel cost",
             state="warn",
@@ -124,11 +134,11 @@ def _data(pipeline: Pipeline, reports: Reports) -> Iterator[Finding]:
         )
 
 
-def _refunds(pipeline: Pipeline) -> Iterator[Finding]:
+def _refunds(books: Books) -> Iterator[Finding]:
     """List refunds whose order is unknown, another customer's, or in another currency."""
-    (count,) = pipeline.store.query(_ORPHANS_COUNT)
+    (count,) = books.store.query(_ORPHANS_COUNT)
     if count["named"]:
-        rows = pipeline.store.query(_ORPHANS, {"rows": SHOWN_MAX})
+        rows = books.store.query(_ORPHANS, {"rows": SHOWN_MAX})
         shown = "; ".join(f"{row['order_id']} of {row['refund_of']}: {row['why']}" for row in rows)
         more = ", …" if count["named"] > len(rows) else ""
         yield Finding(

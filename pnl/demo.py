@@ -1,8 +1,8 @@
 """The demo: the shipped invoices under a simulated contact centre, replayed in event-time order.
 
-Law: every event of a seed is appended once, however often the demo is stopped. How far it came
-is state of its own group in the log, written in the transaction that appends; a chain of
-checksums over what was appended says whether it is the same demo that goes on.
+Law: every event of a seed is appended once, however often the demo is stopped. How far it came is
+kept with what it appended (`pnl.demo_progress`); a chain of checksums over that says whether it is
+the same demo that goes on.
 """
 
 import threading
@@ -12,23 +12,19 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final, NamedTuple
 
-import msgspec
-
+from pnl.demo_progress import Keeper, Progress
 from pnl.errors import UserError
 from pnl.importing import INVOICES, INVOICES_MAP, example, load_map, read
 from pnl.simulator.simulation import overlay
 from streams.clock import Clock
 from streams.codec import decode, encode
 from streams.facts import Millis, Order, event_time_of, key_of
-from streams.log import Busy, EventLog, Outgoing
-from streams.partitions import by_partition
+from streams.log import Busy, Outgoing
 from streams.topics import ORDERS
 
-GROUP: Final = "demo"
 BATCH_RECORDS: Final = 2_000
 TICK_SECONDS: Final = 0.05
 BUSY_PAUSE_SECONDS: Final = 0.1
-_PROGRESS: Final = b"progress"
 
 
 class OtherDemo(UserError):
@@ -41,16 +37,6 @@ class Event(NamedTuple):
     at: Millis
     topic: str
     record: Outgoing
-
-
-class Progress(msgspec.Struct, frozen=True):
-    """How far a folder's demo came."""
-
-    seed: int
-    appended: int = 0
-    checksum: int = 0
-    last_at: Millis | None = None
-    complete: bool = False
 
 
 def events(seed: int, now: Millis) -> Iterator[Event]:
@@ -77,23 +63,21 @@ class Pace:
 
 
 class Feeder:
-    """Appends the demo's events at a pace; owns the group that remembers how far it came."""
+    """Appends the demo's events at a pace, and keeps how far it came."""
 
     def __init__(
         self,
-        log: EventLog,
+        keeper: Keeper,
         seed: int,
         pace: Pace,
         clock: Clock,
         source: Callable[[int, Millis], Iterator[Event]] = events,
     ) -> None:
-        self._log = log
+        self._keeper = keeper
         self._pace = pace
         self._clock = clock
         self._source = source
-        self._consumer = log.consumer(GROUP, ())
-        found = self._consumer.state.load(0, _PROGRESS)
-        self.progress = msgspec.json.decode(found[0][1], type=Progress) if found else Progress(seed)
+        self.progress = keeper.load() or Progress(seed)
         self.done = False
         if self.progress.seed != seed:
             raise UserError(
@@ -127,8 +111,8 @@ class Feeder:
         self.done = self.progress.complete
 
     def close(self) -> None:
-        """Give the group up."""
-        self._consumer.close()
+        """Give up what keeps how far it came."""
+        self._keeper.close()
 
     def _skip(self, remaining: Iterator[Event]) -> None:
         """Pass over what was appended before, and see that it is the same."""
@@ -165,11 +149,7 @@ class Feeder:
         )
         while not stopping.is_set():
             try:
-                with self._consumer.transaction() as transaction:
-                    for topic, records in topics.items():
-                        for partition, part in by_partition(records, self._log.partitions).items():
-                            transaction.produce(topic, partition, part)
-                    transaction.put_state(0, [(_PROGRESS, msgspec.json.encode(progress))])
+                self._keeper.append(topics, progress)
             except Busy:
                 stopping.wait(BUSY_PAUSE_SECONDS)
             else:

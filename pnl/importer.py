@@ -11,7 +11,8 @@ from typing import Final, Self
 
 from pnl.appending import Appended, Dispositions, Keyed, append_rows, dispositions
 from pnl.datafolder import DataFolder, FolderLock
-from pnl.pipeline import committed_by_journeys, is_stored, open_log, outputs_end
+from pnl.opening import open_log
+from pnl.pipeline import committed_by_journeys, is_stored, outputs_end
 from pnl.server import Server
 from pnl.settings_load import Loaded
 from streams.clock import Clock, pause

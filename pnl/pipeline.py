@@ -1,4 +1,4 @@
-"""What runs on a held data folder: log, journeys, store, sink and their upkeep, in threads.
+"""All in one process: log, journeys, store, sink and their upkeep, in threads.
 
 Law: the first fault of any thread ends all of them and is kept for the process to end with; no
 part goes on beside a broken one. Ending in the middle loses nothing: every part goes on from
@@ -10,67 +10,80 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Final, Protocol
 
-from pnl.datafolder import DataFolder
 from pnl.engine import GROUP as JOURNEYS
-from pnl.engine import JourneysWorker
+from pnl.health import Health
+from pnl.metrics import process_metrics
+from pnl.opening import Log
 from pnl.settings import Settings
 from pnl.version import code_version
+from pnl.workers.gauges import Gauges
+from pnl.workers.roles import JourneysRole, SinkRole
+from pnl.workers.stepping import STEP_WAIT, Stepping
 from processors.policy import Policy
+from sinks.progress import is_reached
 from sinks.sink import GROUP as SINK
-from sinks.sink import Sink
 from sinks.store import Store
 from streams.clock import Clock, Deadline
 from streams.log import Busy, EventLog, TopicPartition
 from streams.sqlite_log import SqliteLog
 from streams.topics import INPUT_NAMES, OUTPUT_NAMES, TOPICS
 
-STEP_WAIT: Final = timedelta(milliseconds=200)
-"""How long an idle step waits: stopping takes at most this much longer."""
 JOIN_MAX: Final = timedelta(seconds=1.5)
 UPKEEP_SECONDS: Final = 60.0
 """Compaction rewrites records: every five seconds it took a quarter of a thread under load."""
-BUSY_PAUSE_SECONDS: Final = 0.1
 REST_WAIT: Final = timedelta(minutes=1)
 """How long `resting` waits for the store before it says that it is behind."""
 
 
-class Worker(Protocol):
-    """What a loop drives: a step handles what there is, or waits for it."""
+class Books(Protocol):
+    """What questions are asked of: the log, and the store that is filled from it."""
 
-    def step(self, wait: timedelta) -> int:
-        """Handle the next records; return how many they were, 0 after waiting in vain."""
+    @property
+    def log(self) -> Log:
+        """The log."""
         ...
 
+    @property
+    def store(self) -> Store:
+        """The store."""
+        ...
 
-def store_dsn(folder: DataFolder, settings: Settings) -> str:
-    """Return where the store is: what the settings say, else chDB inside the data folder."""
-    if settings.store.dsn is not None:
-        return settings.store.dsn.get_secret_value()
-    return f"chdb://{folder.store.resolve()}"
-
-
-def open_log(folder: DataFolder, settings: Settings, clock: Clock) -> SqliteLog:
-    """Open the event log of a data folder."""
-    return SqliteLog(folder.log, clock=clock, durability=settings.log.durability)
+    @property
+    def store_trouble(self) -> str | None:
+        """Why the store takes no rows just now, where that is known."""
+        ...
 
 
 class Pipeline:
     """Journeys and sink, each in its thread, on the log and the store of a held folder."""
 
     def __init__(
-        self, log: SqliteLog, store: Store, policy: Policy, clock: Clock, settings: Settings
+        self, log: Log, store: Store, policy: Policy, clock: Clock, settings: Settings
     ) -> None:
         self.log = log
         self.store = store
         self.fault: BaseException | None = None
         self.stopping = threading.Event()
         self._clock = clock
-        self._journeys = JourneysWorker(
-            log, policy, code_version=code_version(), records_max=settings.limits.batch_records_max
+        metrics = process_metrics()
+        self._journeys = JourneysRole(
+            log,
+            policy,
+            metrics,
+            clock,
+            code_version=code_version(),
+            records_max=settings.limits.batch_records_max,
         )
-        self._sink = Sink(log, store, code_version=code_version())
+        self._sink = SinkRole(log, store, metrics, clock, code_version=code_version())
+        health = Health()
+        self._loops = {
+            "journeys": Stepping(JOURNEYS, self._journeys, metrics, self.stopping, health),
+            "sink": Stepping(SINK, self._sink, metrics, self.stopping, health),
+        }
+        self._gauges = Gauges((self._journeys.measure, self._sink.measure), metrics)
         self._retention_days = settings.log.retention_days
         self._stepping = threading.Lock()
         self._one_rest = threading.Lock()
@@ -80,11 +93,14 @@ class Pipeline:
 
     def start(self) -> None:
         """Start the threads; `stopping` is set when one of them has failed."""
-        loops = {"journeys": self._run_journeys, "sink": self._run_sink, "upkeep": self._upkeep}
+        loops = {"journeys": self._run_journeys, "sink": self._loops["sink"].run}
+        if isinstance(self.log, SqliteLog):
+            loops["upkeep"] = partial(self._upkeep, self.log)
         for name, loop in loops.items():
             thread = threading.Thread(target=self._guarded, args=(loop,), name=name, daemon=True)
             thread.start()
             self._threads.append(thread)
+        self._gauges.start()
 
     def stop(self) -> bool:
         """End the threads, close the workers; False when one did not end in time.
@@ -95,7 +111,9 @@ class Pipeline:
         deadline = Deadline(JOIN_MAX)
         for thread in self._threads:
             thread.join(timeout=deadline.seconds_left())
-        if any(thread.is_alive() for thread in self._threads):
+        if not self._gauges.stop(deadline.seconds_left()) or any(
+            thread.is_alive() for thread in self._threads
+        ):
             return False
         self._journeys.close()
         self._sink.close()
@@ -104,7 +122,12 @@ class Pipeline:
     @property
     def store_trouble(self) -> str | None:
         """Why the store takes no rows just now; None when it does."""
-        return self._sink.trouble
+        return self._sink.sink.trouble
+
+    def missing(self) -> tuple[str, ...]:
+        """Return a sentence for each thing that keeps this process from being ready."""
+        found = (self._journeys.missing(), self._sink.missing())
+        return tuple(sentence for sentence in found if sentence is not None)
 
     @contextmanager
     def resting(self) -> Iterator[bool]:
@@ -113,7 +136,7 @@ class Pipeline:
             self._awake.clear()
             try:
                 with self._stepping:
-                    yield self._sink.wait_until(outputs_end(self.log), REST_WAIT)
+                    yield self._sink.sink.wait_until(outputs_end(self.log), REST_WAIT)
             finally:
                 self._awake.set()
 
@@ -130,22 +153,13 @@ class Pipeline:
         self.stopping.set()
 
     def _run_journeys(self) -> None:
+        loop = self._loops["journeys"]
         while not self.stopping.is_set():
             if self._awake.wait(STEP_WAIT.total_seconds()):
                 with self._stepping:
-                    self._step(self._journeys)
+                    loop.once()
 
-    def _run_sink(self) -> None:
-        while not self.stopping.is_set():
-            self._step(self._sink)
-
-    def _step(self, worker: Worker) -> None:
-        try:
-            worker.step(STEP_WAIT)
-        except Busy:
-            self.stopping.wait(BUSY_PAUSE_SECONDS)
-
-    def _upkeep(self) -> None:
+    def _upkeep(self, log: SqliteLog) -> None:
         """Remove what the topics' policies no longer keep; a call's work is bounded."""
         topics = [
             replace(topic, retention_days=self._retention_days or topic.retention_days)
@@ -156,7 +170,7 @@ class Pipeline:
         while not self.stopping.wait(UPKEEP_SECONDS):
             for topic in topics:
                 try:
-                    self.log.trim(topic, self._clock.now_ms())
+                    log.trim(topic, self._clock.now_ms())
                 except Busy:
                     break
 
@@ -176,20 +190,23 @@ def outputs_end(log: EventLog) -> dict[TopicPartition, int]:
 
 
 def is_stored(log: EventLog, ends: Mapping[TopicPartition, int]) -> bool:
-    """Say whether the sink has committed everything up to these ends."""
-    return _missing(log.committed(SINK), ends) == 0
+    """Say whether the sink has committed every record before these ends."""
+    return _missing(log, log.committed(SINK), ends) == 0
 
 
 def behind(log: EventLog) -> tuple[int, int]:
-    """Return how many input records are not applied, and how many outputs are not stored."""
+    """Return how many input records are not applied, and how many outputs are not stored.
+
+    On Kafka both may count offsets too that hold no record; zero is exact.
+    """
     inputs = {
         TopicPartition(topic, partition): end
         for topic in INPUT_NAMES
         for partition, end in log.end_offsets(topic).items()
     }
     # In this order: an output is there once its input is committed.
-    unapplied = _missing(log.committed(JOURNEYS), inputs)
-    return unapplied, _missing(log.committed(SINK), outputs_end(log))
+    unapplied = _missing(log, log.committed(JOURNEYS), inputs)
+    return unapplied, _missing(log, log.committed(SINK), outputs_end(log))
 
 
 def is_caught_up(log: EventLog) -> bool:
@@ -197,5 +214,11 @@ def is_caught_up(log: EventLog) -> bool:
     return behind(log) == (0, 0)
 
 
-def _missing(committed: Mapping[TopicPartition, int], ends: Mapping[TopicPartition, int]) -> int:
-    return sum(max(0, end - committed.get(place, 0)) for place, end in ends.items())
+def _missing(
+    log: EventLog, committed: Mapping[TopicPartition, int], ends: Mapping[TopicPartition, int]
+) -> int:
+    return sum(
+        end - at
+        for place, end in ends.items()
+        if (at := committed.get(place, 0)) < end and not is_reached(log, place, at, end)
+    )

@@ -15,7 +15,8 @@ from pnl.control import Answer, ControlServer
 from pnl.datafolder import DataFolder, FolderLock
 from pnl.engine import LawBroken
 from pnl.errors import CheckFailed, LawBreach, UserError
-from pnl.pipeline import Pipeline, open_log, store_dsn
+from pnl.opening import open_log, store_dsn
+from pnl.pipeline import Pipeline
 from pnl.reports.queries import Reports
 from pnl.runtime import tune_collector
 from pnl.settings_load import Loaded
@@ -92,8 +93,7 @@ class Server:
         """Return a sentence for each thing that keeps this server from being ready."""
         if self.pipeline.stopping.is_set():
             return ("The server is stopping.",)
-        trouble = self.pipeline.store_trouble
-        return () if trouble is None else (f"The store takes no rows: {trouble}",)
+        return self.pipeline.missing()
 
     def answer(self, op: str, args: Mapping[str, Any]) -> Answer:
         """Answer a question about the folder."""

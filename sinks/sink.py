@@ -23,7 +23,7 @@ from streams.clock import Deadline, Stopwatch
 from streams.dead_letters import dead_letter
 from streams.failpoints import failpoint
 from streams.invalid import Invalid
-from streams.log import EventLog, Outgoing, Record, TopicPartition
+from streams.log import Consumer, EventLog, Outgoing, Record, TopicPartition
 from streams.topics import DEAD_LETTERS, OUTPUT_NAMES
 
 GROUP: Final = "sink"
@@ -85,6 +85,11 @@ class Sink:
     def trouble(self) -> str | None:
         """Why the store does not take rows just now, in its own words; None when it does."""
         return self._trouble
+
+    @property
+    def owner(self) -> Consumer:
+        """The member of the group: of other threads for looking at only."""
+        return self._consumer
 
     def progress(self) -> dict[TopicPartition, int]:
         """Return the next offset of every partition owned: all before it is in the store."""

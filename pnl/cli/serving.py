@@ -16,6 +16,7 @@ from pnl.cli.sentences import warn
 from pnl.console.settings import ConsoleSettings
 from pnl.datafolder import DataFolder
 from pnl.demo import Feeder, OtherDemo, Pace, parse_speed
+from pnl.demo_progress import BesideTheLog, InTheLog, Keeper
 from pnl.errors import Interrupted
 from pnl.importing import DEMO_SETTINGS, example
 from pnl.pipeline import is_caught_up
@@ -23,6 +24,7 @@ from pnl.reports.model import Scope
 from pnl.server import Server, hold
 from pnl.settings_load import Loaded, load, settings_file
 from streams.clock import SystemClock
+from streams.sqlite_log import SqliteLog
 
 LOOK_SECONDS: Final = 0.05
 STOP_SECONDS_MAX: Final = 1.0
@@ -54,7 +56,7 @@ def run_demo(
     with (
         hold(folder, "pnl demo", warn),
         Server(folder, loaded, clock, warn) as server,
-        closing(Feeder(server.log, seed, pace, clock)) as feeder,
+        closing(Feeder(_keeper(server), seed, pace, clock)) as feeder,
         _page(server, port, say) if page else _no_page(server),
         _feeding(server, feeder, must_load=until_loaded),
     ):
@@ -64,6 +66,16 @@ def run_demo(
             typer.echo(json.dumps(summary))
         else:
             _until_stopped(server)
+
+
+def _keeper(server: Server) -> Keeper:
+    """Return what keeps how far the demo came, and where."""
+    if isinstance(server.log, SqliteLog):
+        return InTheLog(server.log)
+    log = server.loaded.settings.log
+    place = {"bootstrap.servers": log.revealed("bootstrap.servers"), "prefix": log.prefix}
+    place["epoch"] = str(server.log.epoch)
+    return BesideTheLog(server.log, server.folder.path / "demo.json", place)
 
 
 def _demo_settings(folder: DataFolder) -> Loaded:

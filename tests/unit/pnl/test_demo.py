@@ -2,12 +2,14 @@
 
 import random
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from pnl.demo import BATCH_RECORDS, Event, Feeder, Pace, events, parse_speed
+from pnl.demo_progress import BesideTheLog, InTheLog, Keeper, Progress
 from pnl.errors import UserError
 from streams.clock import ManualClock
 from streams.facts import Millis
@@ -50,33 +52,53 @@ class StopsAfter(threading.Event):
         return self._looks < 0
 
 
-def test_a_demo_that_is_stopped_goes_on_where_it_was() -> None:
+KEEPERS: dict[str, Callable[[EventLog, Path], Keeper]] = {
+    "in the log": lambda log, _: InTheLog(log),
+    "beside it": lambda log, folder: BesideTheLog(log, folder / "demo.json", {"cluster": "a"}),
+}
+
+
+@pytest.mark.parametrize("kept", KEEPERS)
+def test_a_demo_that_is_stopped_goes_on_where_it_was(kept: str, tmp_path: Path) -> None:
     """Stopped after any number of batches, and started again, it appends every event once."""
     log = MemoryLog(MemoryPlace(clock=ManualClock()))
     for looks in (0, 1, 3, 2):
-        feeder = Feeder(log, 7, Pace(None), ManualClock(), some_events)
+        keeper = KEEPERS[kept](log, tmp_path)
+        feeder = Feeder(keeper, 7, Pace(None), ManualClock(), some_events)
         feeder.run(StopsAfter(looks))
         assert not feeder.done
         feeder.close()
-    feeder = Feeder(log, 7, Pace(None), ManualClock(), some_events)
+    feeder = Feeder(KEEPERS[kept](log, tmp_path), 7, Pace(None), ManualClock(), some_events)
     feeder.run(threading.Event())
     assert feeder.done
     assert held(log) == sorted(event.record.value or b"" for event in some_events(7, 0))
 
 
+def test_progress_on_another_cluster_is_refused(tmp_path: Path) -> None:
+    """The file says of which log it is; one that cannot be read is named."""
+    log, file = MemoryLog(MemoryPlace(clock=ManualClock())), tmp_path / "demo.json"
+    BesideTheLog(log, file, {"cluster": "a"}).append({}, Progress(7))
+    assert BesideTheLog(log, file, {"cluster": "a"}).load() == Progress(7)
+    with pytest.raises(UserError, match="on another log"):
+        BesideTheLog(log, file, {"cluster": "b"}).load()
+    file.write_text("nonsense", "utf-8")
+    with pytest.raises(UserError, match="cannot be read"):
+        BesideTheLog(log, file, {"cluster": "a"}).load()
+
+
 def test_another_seed_is_refused() -> None:
     """A folder holds the demo of one seed."""
     log = MemoryLog(MemoryPlace(clock=ManualClock()))
-    Feeder(log, 7, Pace(None), ManualClock(), some_events).run(StopsAfter(3))
+    Feeder(InTheLog(log), 7, Pace(None), ManualClock(), some_events).run(StopsAfter(3))
     with pytest.raises(UserError, match="holds the demo of --seed 7"):
-        Feeder(log, 8, Pace(None), ManualClock(), some_events)
+        Feeder(InTheLog(log), 8, Pace(None), ManualClock(), some_events)
 
 
 def test_other_events_are_refused() -> None:
     """What was appended has to be the beginning of what is to come."""
     log = MemoryLog(MemoryPlace(clock=ManualClock()))
-    Feeder(log, 7, Pace(None), ManualClock(), some_events).run(StopsAfter(3))
-    other = Feeder(log, 7, Pace(None), ManualClock(), lambda _, now: some_events(8, now))
+    Feeder(InTheLog(log), 7, Pace(None), ManualClock(), some_events).run(StopsAfter(3))
+    other = Feeder(InTheLog(log), 7, Pace(None), ManualClock(), lambda _, now: some_events(8, now))
     with pytest.raises(UserError, match="the demo of another release"):
         other.run(threading.Event())
 
@@ -93,7 +115,7 @@ def test_only_due_events_are_appended() -> None:
     """An event lies in the log no earlier than its time has come."""
     log = MemoryLog(MemoryPlace(clock=ManualClock()))
     clock = ManualClock()
-    feeder = Feeder(log, 7, Pace(10.0), clock, some_events)
+    feeder = Feeder(InTheLog(log), 7, Pace(10.0), clock, some_events)
 
     class Ticks(threading.Event):
         """Moves the clock by a second where the feeder would wait, five times."""

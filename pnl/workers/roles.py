@@ -1,0 +1,160 @@
+"""What a worker process does: journeys or the sink, stepped, with its figures."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Final
+
+from pnl.engine import GROUP as JOURNEYS
+from pnl.engine import JourneysHandler, LawBroken
+from pnl.metrics import Metrics
+from pnl.reports.freshness import freshness
+from pnl.workers.metered import Metered
+from processors.policy import Policy
+from sinks.sink import GROUP as SINK
+from sinks.sink import Sink
+from sinks.store import Store
+from streams.clock import Clock, Stopwatch
+from streams.kafka_consumer import KafkaConsumer
+from streams.log import Consumer, EventLog, TopicPartition
+from streams.runner import Runner
+from streams.topics import INPUT_NAMES, OUTPUT_NAMES
+
+RESTORING: Final = "This worker does not own its partitions yet, or restores their state."
+
+
+class Owned:
+    """How far a group's member is behind in what it owns, and how often that changed."""
+
+    def __init__(self, name: str, log: EventLog, consumer: Consumer, metrics: Metrics) -> None:
+        self._name = name
+        self._log = log
+        self._consumer = consumer
+        self._metrics = metrics
+        self._assignment = 0
+        self._replaced = 0
+        self._shown: set[TopicPartition] = set()
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether this member knows its partitions and their state is restored."""
+        if not isinstance(self._consumer, KafkaConsumer):
+            return True
+        return self._consumer.is_settled and self._consumer.assignment > 0
+
+    def changed(self) -> bool:
+        """Count what happened to the member since the last call; say whether it owns others."""
+        if isinstance(self._consumer, KafkaConsumer):
+            replaced = self._consumer.producers_replaced
+            self._metrics.producers_replaced.labels(self._name).inc(replaced - self._replaced)
+            self._replaced = replaced
+        now, before = self._consumer.assignment, self._assignment
+        self._metrics.assignments.labels(self._name).inc(now - before)
+        self._assignment = now
+        return now != before
+
+    def show_lag(self, positions: Mapping[TopicPartition, int], topics: tuple[str, ...]) -> None:
+        """Measure how far these positions are from the ends; forget those owned no more."""
+        lag = self._metrics.consumer_lag
+        ends = {topic: self._log.end_offsets(topic) for topic in topics} if positions else {}
+        for place in self._shown - positions.keys():
+            lag.remove(place.topic, str(place.partition))
+        for place, at in positions.items():
+            behind = max(0, ends[place.topic].get(place.partition, at) - at)
+            lag.labels(place.topic, str(place.partition)).set(behind)
+        self._shown = set(positions)
+
+
+class JourneysRole:
+    """A member of the group `journeys`. `step` and `close` belong to one thread."""
+
+    def __init__(
+        self,
+        log: EventLog,
+        policy: Policy,
+        metrics: Metrics,
+        clock: Clock,
+        *,
+        code_version: str,
+        records_max: int,
+    ) -> None:
+        handler = JourneysHandler(policy, code_version=code_version)
+        self._metered = Metered(handler, metrics, clock)
+        self._metrics = metrics
+        self._consumer = log.consumer(JOURNEYS, INPUT_NAMES)
+        self._owned = Owned(JOURNEYS, log, self._consumer, metrics)
+        self._runner = Runner(
+            self._consumer,
+            self._metered,
+            epoch=log.epoch,
+            code_version=code_version,
+            records_max=records_max,
+        )
+        self._positions: dict[TopicPartition, int] = {}
+
+    def step(self, wait: timedelta) -> int:
+        """Process one batch; return how many records it held. Raises as `Runner.step` does."""
+        try:
+            records = self._runner.step(wait)
+        except LawBroken as broken:
+            self._metrics.law_breaches.labels(broken.law).inc()
+            raise
+        if self._owned.changed():
+            self._positions = self._consumer.committed()
+        return records
+
+    def missing(self) -> str | None:
+        """Say that partitions are being restored; None when they are."""
+        return None if self._owned.is_settled else RESTORING
+
+    def measure(self) -> None:
+        """Measure the lag; from any thread. Busy or LogFailed when the log does not answer."""
+        positions = self._positions
+        known = {place: self._metered.positions.get(place, at) for place, at in positions.items()}
+        self._owned.show_lag(known, INPUT_NAMES)
+
+    def close(self) -> None:
+        """Give the group up."""
+        self._consumer.close()
+
+
+class SinkRole:
+    """A member of the group `sink`. `step` and `close` belong to one thread."""
+
+    def __init__(
+        self, log: EventLog, store: Store, metrics: Metrics, clock: Clock, *, code_version: str
+    ) -> None:
+        self.sink = Sink(log, store, code_version=code_version)
+        self._owned = Owned(SINK, log, self.sink.owner, metrics)
+        self._log = log
+        self._store = store
+        self._metrics = metrics
+        self._clock = clock
+
+    def step(self, wait: timedelta) -> int:
+        """Store the next records; return how many. Raises as `Sink.step` does."""
+        took = Stopwatch()
+        records = self.sink.step(wait)
+        self._owned.changed()
+        self._metrics.sink_stalled.set(0 if self.sink.trouble is None else 1)
+        if records:
+            self._metrics.sink_records.inc(records)
+            self._metrics.sink_flush_seconds.observe(took.elapsed().total_seconds())
+        return records
+
+    def missing(self) -> str | None:
+        """Say what keeps the sink from storing; None when nothing does."""
+        if not self._owned.is_settled:
+            return RESTORING
+        trouble = self.sink.trouble
+        return None if trouble is None else f"The store takes no rows: {trouble}"
+
+    def measure(self) -> None:
+        """Measure the lag, and how old what is not stored is; from any thread."""
+        self._owned.show_lag(self.sink.progress(), OUTPUT_NAMES)
+        for each in freshness(self._store, self._clock, self._log).partitions:
+            if each.behind_seconds is not None:
+                self._metrics.store_freshness.labels(str(each.partition)).set(each.behind_seconds)
+
+    def close(self) -> None:
+        """Give the group up."""
+        self.sink.close()

@@ -15,18 +15,12 @@ from typing import Final
 
 from pnl.outputs import Outputs, encode
 from processors.customer import Customer
-from processors.items import ItemKey, key_of_item
+from processors.items import key_of_item
 from processors.journeys import Applied, Journeys, Recall
 from processors.laws import Breach, breaches
 from processors.policy import Policy
 from processors.results import BatchRecord, BatchSource, Exceptional
-from processors.state_codec import (
-    decode_customer,
-    encode_item,
-    item_key,
-    prefix_of,
-    revision_key,
-)
+from processors.state_codec import decode_customer, prefix_of, revision_key, take_changes
 from streams.codec import decode
 from streams.facts import Fact, Millis, event_time_of
 from streams.invalid import Invalid
@@ -59,13 +53,13 @@ class LawBroken(Exception):
 
 @dataclass(slots=True)
 class _Batch:
-    """What an open batch holds for one partition number."""
+    """What an open batch holds for one partition number; its customers by the key of a record."""
 
     outputs: Outputs
-    customers: Mapping[str, Customer]
+    customers: Mapping[bytes, Customer]
     recall: Recall
     stream_time: Millis | None
-    touched: dict[str, Customer] = field(default_factory=dict)
+    changes: dict[bytes, bytes | None] = field(default_factory=dict)
 
 
 class JourneysHandler:
@@ -93,10 +87,9 @@ class JourneysHandler:
         self, partition: int, records: Sequence[Record], batch_id: str
     ) -> Sequence[tuple[int, Done]]:
         """Decode and apply a batch of one partition; return what was not applied."""
-        self._prepare(partition, records)
         batch = self._open[partition] = _Batch(
             Outputs(batch_id, self._policy),
-            self._young[partition],
+            self._customers(partition, records),
             partial(self._recall, partition),
             self._load_stream_time(partition),
         )
@@ -108,7 +101,7 @@ class JourneysHandler:
     def _slice(
         self, batch: _Batch, start: int, records: Sequence[Record]
     ) -> list[tuple[int, Done]]:
-        """Decode some records, then apply them, then encode what they gave."""
+        """Decode some records, then apply them, then encode what they gave and changed."""
         done: list[tuple[int, Done]] = []
         facts = [decode(topic, key, value, at) for topic, _, _, at, key, value, _ in records]
         gave = [
@@ -126,37 +119,40 @@ class JourneysHandler:
             if applied.disposition != "applied":
                 done.append((start + index, _DONE[applied.disposition]))
             if applied.disposition != "duplicate":
-                batch.outputs.add(records[index], fact, applied)
+                record = records[index]
+                batch.outputs.add(record, fact, applied)
+                assert record.key is not None
+                batch.changes.update(take_changes(batch.customers[record.key]))
             # A superseded revision counts too, or *as of* would tell in which order the two came.
             at = event_time_of(fact)
             if batch.stream_time is None or at > batch.stream_time:
                 batch.stream_time = at
         return done
 
-    def _prepare(self, partition: int, records: Sequence[Record]) -> None:
-        """Have every customer of the records decoded, with one look at the state."""
+    def _customers(self, partition: int, records: Sequence[Record]) -> dict[bytes, Customer]:
+        """Return every customer of the records decoded, with one look at the state."""
         young = self._young.setdefault(partition, {})
         old = self._old.get(partition, {})
-        missing: list[str] = []
+        customers: dict[bytes, Customer] = {}
+        missing: dict[bytes, str] = {}
         for raw in dict.fromkeys([record[4] for record in records]):
             key = _text(raw)
-            if key is None or key in young:
+            if raw is None or key is None:
                 continue
-            customer = old.pop(key, None)
+            customer = young.get(key) or old.pop(key, None)
             if customer is None:
-                missing.append(key)
+                missing[raw] = key
             else:
-                young[key] = customer
-        found = self._state.load_each(partition, [prefix_of(key) for key in missing])
-        for key, rows in zip(missing, found, strict=True):
-            young[key] = decode_customer(key, rows)
+                customers[raw] = young[key] = customer
+        found = self._state.load_each(partition, [prefix_of(key) for key in missing.values()])
+        for (raw, key), rows in zip(missing.items(), found, strict=True):
+            customers[raw] = young[key] = decode_customer(key, rows)
+        return customers
 
     def _apply(self, batch: _Batch, record: Record, fact: Fact) -> Applied:
         """Apply one fact to its customer; raises LawBroken."""
         assert record.key is not None
-        key = record.key.decode()
-        customer = batch.touched[key] = batch.customers[key]
-        applied = self._journeys.apply(customer, fact, batch.recall)
+        applied = self._journeys.apply(batch.customers[record.key], fact, batch.recall)
         broken = breaches(applied)
         if broken:
             raise LawBroken(broken[0], record)
@@ -217,16 +213,7 @@ class JourneysHandler:
     def changes(self, partition: int) -> list[tuple[bytes, bytes | None]]:
         """Return the items that the batch changed; one that was forgotten maps to None."""
         batch = self._open[partition]
-        changes: list[tuple[bytes, bytes | None]] = []
-        for key, customer in batch.touched.items():
-            if customer.changed:
-                changed: list[ItemKey] = sorted(customer.changed)
-                for which in changed:
-                    item = customer.item(which)
-                    value = None if item is None else encode_item(item)
-                    changes.append((item_key(key, which), value))
-            for which, revision in customer.forgotten.items():
-                changes.append((revision_key(key, which), str(revision).encode()))
+        changes = list(batch.changes.items())
         if batch.stream_time is not None:
             changes.append((_STREAM_TIME, str(batch.stream_time).encode()))
         return changes
@@ -234,7 +221,7 @@ class JourneysHandler:
     def promote(self) -> None:
         """Make the open batch's customers the state; let the coldest go."""
         for partition, batch in self._open.items():
-            for customer in batch.touched.values():
+            for customer in batch.customers.values():
                 customer.written()
             self._stream_time[partition] = batch.stream_time
             young = self._young.get(partition, {})
@@ -246,8 +233,8 @@ class JourneysHandler:
     def drop(self) -> None:
         """Throw away every customer that the open batch touched."""
         for partition, batch in self._open.items():
-            for key in batch.touched:
-                self._young.get(partition, {}).pop(key, None)
+            for customer in batch.customers.values():
+                self._young.get(partition, {}).pop(customer.key, None)
         self._open.clear()
 
 

@@ -145,8 +145,10 @@ class Customer:
 
     def written(self) -> None:
         """Note that the state has what changed."""
-        self.changed.clear()
-        self.forgotten.clear()
+        if self.changed:
+            self.changed.clear()
+        if self.forgotten:
+            self.forgotten.clear()
 
     def item(self, key: ItemKey) -> Item | None:
         """Return an item, None if it was forgotten."""

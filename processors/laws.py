@@ -52,6 +52,8 @@ def order_entries_sum_to_zero(applied: Applied) -> list[Breach]:
         if entry.order_id and entry.line != "B":
             key = (entry.order_id, entry.currency)
             sums[key] = sums.get(key, 0) + entry.amount_minor
+    if not any(sums.values()):
+        return []
     return [
         Breach("I3", order_id, f"entries sum to {total} {currency}, not to zero")
         for (order_id, currency), total in sums.items()
@@ -61,10 +63,11 @@ def order_entries_sum_to_zero(applied: Applied) -> list[Breach]:
 
 def lines_are_known(applied: Applied) -> list[Breach]:
     """I7, I8: every entry stands on exactly one line of the chart, or on a control line."""
+    known = _LINE_NAMES
     return [
         Breach("I8", entry.order_id or entry.contact_id, f"no line {entry.line}")
         for entry in applied.entries
-        if (entry.line in _LINE_NAMES) == (entry.basis == "control")
+        if (entry.line in known) == (entry.basis == "control")
     ]
 
 

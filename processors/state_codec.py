@@ -59,6 +59,22 @@ def encode_item(item: Item) -> bytes:
     return _VERSION + _ENCODE(item)
 
 
+def take_changes(customer: Customer) -> list[tuple[bytes, bytes | None]]:
+    """Return what changed in a customer since this was last asked; what was forgotten is None.
+
+    The revisions of what was forgotten stay with the customer until they are `written`.
+    """
+    key = customer.key
+    changes: list[tuple[bytes, bytes | None]] = []
+    for which in sorted(customer.changed):
+        item = customer.item(which)
+        changes.append((item_key(key, which), None if item is None else encode_item(item)))
+    customer.changed.clear()
+    for which, revision in customer.forgotten.items():
+        changes.append((revision_key(key, which), str(revision).encode()))
+    return changes
+
+
 def decode_customer(customer_key: str, rows: Iterable[tuple[bytes, bytes]]) -> Customer:
     """Build a customer from its rows of the state. Raises StateTooNew."""
     place = len(customer_key.encode()) + 1

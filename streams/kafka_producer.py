@@ -140,7 +140,6 @@ class SlotProducer:
         Raises Busy when it was aborted, Unresolved when only the committed offsets can tell; Fenced
         and LogFailed end the process.
         """
-        failpoint("W4")
         while self._producer.flush(CALL_SECONDS):
             self._assert_time_left("flush")
         failpoint("W5")

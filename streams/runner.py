@@ -193,7 +193,7 @@ class Runner:
             for account in accounts:
                 self._write(tx, account, dead.get(account.partition, ()))
             tx.commit_offsets(offsets)
-            failpoint("W6")
+            failpoint("W4")
         failpoint("W8")
         self._next.update(offsets)
         self._handler.promote()

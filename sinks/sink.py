@@ -11,6 +11,8 @@ Several sinks may share a log: each stores what it owns, and what one writes lat
 import threading
 from collections.abc import Mapping
 from datetime import timedelta
+from itertools import groupby
+from operator import itemgetter
 from typing import Final
 
 from sinks.progress import NOTHING, Mark, is_reached, read_marks, write_marks
@@ -44,6 +46,7 @@ KEEP_EVERY: Final = timedelta(seconds=10)
 """Within a long batch the log hears from us this often: well below its poll interval."""
 LOOK_EVERY_SECONDS: Final = 0.5
 _NOW: Final = timedelta()
+_PLACE: Final = itemgetter(0, 1)
 
 
 class _Reassigned(Exception):
@@ -260,15 +263,14 @@ class Sink:
 
     def _marks_after(self, written: Written) -> dict[TopicPartition, Mark]:
         """Return the marks of the batch's partitions once it is committed."""
-        by_place: dict[TopicPartition, list[Record]] = {}
-        for record in self._batch:
-            by_place.setdefault(TopicPartition(record[0], record[1]), []).append(record)
-        marks = {}
-        for place, records in by_place.items():
-            refused = written.refused.get(place, {})
-            kept = [each[2] for each in records if each[5] is not None and each[2] not in refused]
-            last = kept[-1] if kept else -1
-            marks[place] = self._marks[place].then(records[-1][2] + 1, len(kept), last)
+        marks: dict[TopicPartition, Mark] = {}
+        for where, run in groupby(self._batch, _PLACE):
+            place, records = TopicPartition(*where), list(run)
+            kept = [record[2] for record in records if record[5] is not None]
+            if refused := written.refused.get(place):
+                kept = [offset for offset in kept if offset not in refused]
+            before = marks.get(place) or self._marks[place]
+            marks[place] = before.then(records[-1][2] + 1, len(kept), kept[-1] if kept else -1)
         return marks
 
     def _letters(self, written: Written) -> dict[int, list[Outgoing]]:

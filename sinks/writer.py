@@ -11,6 +11,8 @@ What was too much at once (memory, time) goes in halves, and grows again with ev
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
+from operator import itemgetter
 from typing import Final
 
 import msgspec
@@ -24,6 +26,7 @@ from streams.log import Record, TopicPartition
 
 REFUSED_IN_A_ROW_MAX: Final = 20
 _SETTLE_TRIES: Final = 3
+_TOPIC: Final = itemgetter(0)
 _COUNTED: Final = frozenset({"ledger", "batches", "dead_letters"})
 """Tables that keep every row, so that what was sent can be counted afterwards."""
 
@@ -70,9 +73,8 @@ class Writer:
         """
         written = Written()
         by_topic: dict[str, list[Record]] = {}
-        for record in records:
-            if record[5] is not None:
-                by_topic.setdefault(record[0], []).append(record)
+        for topic, run in groupby(records, _TOPIC):
+            by_topic.setdefault(topic, []).extend([each for each in run if each[5] is not None])
         for topic, source in SOURCES.items():
             if topic in by_topic:
                 self._write_topic(source, by_topic[topic], written, again=again)
@@ -200,6 +202,6 @@ def _by_month(records: list[Record], written: Written) -> dict[int, list[Record]
             written.refuse(record, f"ledger: {error}")
             continue
         hours.update(touched)
-        for month in {month_of(hour) for hour in touched}:
+        for month in set(map(month_of, touched)):
             groups.setdefault(month, []).append(record)
     return groups

@@ -47,7 +47,7 @@ _NO_SETTINGS: Final = frozenset(
     {"query", "database", "query_id", "session_id", "wait_end_of_query", "client_protocol_version"}
 )
 _INPUT: Final = re.compile(r"\binput\('((?:[^'\\]|\\.)*)'\)")
-_NATIVE: Final = b" FORMAT Native\n"
+_DATA: Final = re.compile(rb" FORMAT (?:Native|JSONEachRow)\n")
 _FORMAT: Final = re.compile(r"\s+FORMAT\s+JSONEachRow\s*$")
 _CODE: Final = re.compile(r"Code: (\d+)\.")
 
@@ -224,7 +224,7 @@ class _Engine:
             elif data:
                 file.write(data)
                 file.flush()
-                head, _, form = statement.rpartition(" FORMAT ")
+                head, _, form = statement.rstrip().rpartition(" FORMAT ")
                 statement = f"{head} FROM INFILE '{file.name}' FORMAT {form}"
             connection = self._connect()
             try:
@@ -287,8 +287,9 @@ class _Front(BaseHTTPRequestHandler):
         parameters = dict(parse_qsl(address.query, keep_blank_values=True))
         statement = parameters.pop("query", "")
         if not statement:
-            head, native, data = body.partition(_NATIVE)
-            statement, body = (head + native.rstrip()).decode(), data
+            found = _DATA.search(body) if body.startswith(b"INSERT") else None
+            end = found.end() if found else len(body)
+            statement, body = body[:end].decode(), body[end:]
         fault = self.engine.fault(statement, parameters)
         if fault["kind"] in ("error", "status"):
             self._refuse(fault)

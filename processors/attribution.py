@@ -13,18 +13,23 @@ enter as weights.
 from collections.abc import Sequence
 from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 from itertools import islice
-from typing import Final
+from typing import Final, TypeAlias
 
 import msgspec
 
 from processors.money import split
 from processors.policy import Model
 from processors.results import PathContact
+from processors.touchpoints import Chain
 from streams.facts import Millis
 
 HALF_LIFE_MS: Final = 7 * 86_400_000
 _DECAY_ONE: Final = 2**32
 _DECAY_DOUBT: Final = 1e-4
+
+
+InPath: TypeAlias = Chain | PathContact
+"""A contact in a path: a chain, or what a record says of one."""
 
 
 class Touchpoint(msgspec.Struct, frozen=True, gc=False):
@@ -35,9 +40,7 @@ class Touchpoint(msgspec.Struct, frozen=True, gc=False):
     places: tuple[int, ...]
 
 
-def touchpoints(
-    path: Sequence[PathContact], ordered_at: Millis, lookback_ms: int
-) -> list[Touchpoint]:
+def touchpoints(path: Sequence[InPath], ordered_at: Millis, lookback_ms: int) -> list[Touchpoint]:
     """Return the touchpoints of an order, oldest first (DEF-ELIG, DEF-TOUCH).
 
     `path` holds handled chains sorted by (ended_at, contact_id) that ended no later than the
@@ -94,7 +97,7 @@ class Shares(msgspec.Struct, frozen=True, gc=False):
     `places` are those of all contacts in the path, in the order in which parts are given.
     """
 
-    path: Sequence[PathContact] = ()
+    path: Sequence[InPath] = ()
     touches: Sequence[Touchpoint] = ()
     weights: Sequence[int] = ()
     places: Sequence[int] = ()
@@ -132,7 +135,7 @@ class Shares(msgspec.Struct, frozen=True, gc=False):
             return [0] * len(self.places), net_minor
         return self.split(net_minor), 0
 
-    def by_contact(self, parts: Sequence[int]) -> list[tuple[PathContact, int, int]]:
+    def by_contact(self, parts: Sequence[int]) -> list[tuple[InPath, int, int]]:
         """Return (contact, weight of its touchpoint, its part) in the order of the path."""
         found = []
         each = zip(self.places, parts, strict=True)
@@ -154,9 +157,7 @@ def _decayed(age_ms: int) -> int:
         return int(exact.to_integral_value(ROUND_HALF_EVEN))
 
 
-def shares(
-    model: Model, path: Sequence[PathContact], ordered_at: Millis, lookback_ms: int
-) -> Shares:
+def shares(model: Model, path: Sequence[InPath], ordered_at: Millis, lookback_ms: int) -> Shares:
     """Return how an order is shared under a model, within one lookback."""
     touches = touchpoints(path, ordered_at, lookback_ms)
     return Shares(

@@ -346,16 +346,12 @@ class Customer:
         """Add what order entries credit to chains; return the chains concerned."""
         concerned = set()
         for entry in entries:
-            if entry.contact_id and entry.line != "B":
-                former = self.credits.get(entry.contact_id, ())
-                total = {credit.currency: credit.amount_minor for credit in former}
+            name = entry.contact_id
+            if name and entry.line != "B":
+                total = {x.currency: x.amount_minor for x in self.credits.get(name, ())}
                 total[entry.currency] = total.get(entry.currency, 0) + sign * entry.amount_minor
-                self.credits[entry.contact_id] = tuple(
-                    [
-                        CurrencyAmount(currency, total[currency])
-                        for currency in sorted(total)
-                        if total[currency]
-                    ]
+                self.credits[name] = tuple(
+                    [CurrencyAmount(at, total[at]) for at in sorted(total) if total[at]]
                 )
-                concerned.add(entry.contact_id)
+                concerned.add(name)
         return concerned

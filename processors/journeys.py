@@ -66,6 +66,10 @@ class Journeys:
         `recall` is asked for the revision under which a fact that is too old to be kept was
         applied before, None if it was not.
         """
+        if isinstance(fact, Contact) and is_plain(customer, fact):
+            since = fact.ended_at if customer.watermark is None else customer.watermark
+            if fact.ended_at >= since - self.policy.horizon_ms:
+                return self._plain_contact(customer, fact)
         old = _former(customer, fact)
         late, kept = False, True
         if old is None:
@@ -83,8 +87,6 @@ class Journeys:
             conflict = _conflict(old, fact)
             if conflict:
                 return Applied("dead", conflict=conflict)
-        if not late and isinstance(fact, Contact) and is_plain(customer, fact):
-            return self._plain_contact(customer, fact)
         before = customer.watermark
         # A late fact that is not kept is booked as if the customer had no other.
         target = customer if kept else Customer(customer.key)

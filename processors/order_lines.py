@@ -10,7 +10,7 @@ Product and upgrade lines are split over contacts; maintenance and support go wh
 (DEF-UNIT). Every order line is in exactly one of A1-A4 (I7).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from operator import add
 from typing import Final
 
@@ -19,7 +19,7 @@ import msgspec
 from processors.attribution import Shares, Touchpoint, shares
 from processors.centre_lines import book_centre
 from processors.order_book import Moment, OrderBook, control, goods_of, moments_of
-from processors.policy import Model, Policy
+from processors.policy import Policy
 from processors.results import (
     ADJUSTMENT,
     NET,
@@ -29,7 +29,6 @@ from processors.results import (
     ClassNet,
     Credit,
     Entry,
-    PathContact,
 )
 from processors.settlement import CLASSES, LocalDay, Step, refund_total
 from processors.touchpoints import Chain
@@ -42,12 +41,12 @@ class Journey(msgspec.Struct, frozen=True, gc=False):
     """What an order meets in its customer's journey.
 
     `path` holds the handled chains that ended no later than the order, within the longest
-    lookback; `chains` their dimensions by contact_id. `sold_in` is the chain it was sold in;
-    `sold_unknown` says that it names one that cannot be found; `late` that it came too late.
+    lookback, by (ended_at, contact_id). `sold_in` is the chain it was sold in; `sold_unknown`
+    says that it names one that cannot be found; `late` that it came too late; `during` that it
+    came while its only contacts went on.
     """
 
-    path: tuple[PathContact, ...]
-    chains: Mapping[str, Chain]
+    path: tuple[Chain, ...] = ()
     sold_in: Chain | None = None
     sold_unknown: bool = False
     late: bool = False
@@ -81,37 +80,19 @@ def _shared_class(
     order: Order, index: int, moments: Sequence[Moment], journey: Journey, policy: Policy
 ) -> "_SharedClass":
     name = CLASSES[index]
-    in_contact = journey.sold_in is not None
-    if name == "upgrade":
-        line, note = "A4", "in_contact" if in_contact else "post_contact"
-    else:
-        line, note = ("A1a" if in_contact else "A1b"), ""
     lookback_ms = policy.lookback_of(name)
-    return _SharedClass(
-        order,
-        index,
-        name,
-        line,
-        note,
-        "" if in_contact else policy.model,
-        lookback_ms,
-        moments,
-        journey,
-        _shares(order, journey, policy.model, lookback_ms),
-        policy,
-    )
-
-
-def _shares(order: Order, journey: Journey, model: Model, lookback_ms: int) -> Shares:
-    """Return how contacts share a class of an order."""
     chain = journey.sold_in
+    line, note, path, found = "A1b", "", journey.path, _NOBODY
     if chain is not None:
-        contact = PathContact(chain.contact_id, chain.ended_at, chain.handle_ms, chain.case_id)
-        touch = Touchpoint(chain.ended_at, chain.contact_id, (0,))
-        return Shares((contact,), (touch,), (1,), (0,))
-    if journey.sold_unknown or journey.late or not journey.path:
-        return _NOBODY
-    return shares(model, journey.path, order.occurred_at, lookback_ms)
+        line, path = "A1a", (chain,)
+        found = Shares(path, (Touchpoint(chain.ended_at, chain.contact_id, (0,)),), (1,), (0,))
+    elif path and not journey.sold_unknown and not journey.late:
+        found = shares(policy.model, path, order.occurred_at, lookback_ms)
+    if name == "upgrade":
+        line, note = "A4", "post_contact" if chain is None else "in_contact"
+    return _SharedClass(
+        order, index, name, line, note, lookback_ms, moments, journey, path, found, policy
+    )
 
 
 _NOBODY: Final = Shares()
@@ -125,10 +106,10 @@ class _SharedClass(msgspec.Struct, frozen=True, gc=False):
     name: str
     line: str
     note: str
-    model: str
     lookback_ms: int
     moments: Sequence[Moment]
     journey: Journey
+    path: Sequence[Chain]
     shares: Shares
     policy: Policy
 
@@ -196,8 +177,7 @@ class _SharedClass(msgspec.Struct, frozen=True, gc=False):
         self, place: int, line: str, basis: Basis, amount_minor: int, at: Millis, note: str
     ) -> Entry:
         """Return an entry under the dimensions of the contact at a place in the path."""
-        contact_id = self.shares.path[place].contact_id
-        chain = self.journey.chains[contact_id]
+        chain = self.path[place]
         face = chain.face
         # By position: a call with over 15 keywords first builds a dictionary of them.
         return Entry(
@@ -207,7 +187,7 @@ class _SharedClass(msgspec.Struct, frozen=True, gc=False):
             self.order.currency,
             at,
             self.order.order_id,
-            contact_id,
+            chain.contact_id,
             "",
             chain.case_id or "",
             self.name,
@@ -218,7 +198,7 @@ class _SharedClass(msgspec.Struct, frozen=True, gc=False):
             face.reason or "",
             face.kind,
             "",
-            self.model,
+            "" if self.journey.sold_in is not None else self.policy.model,
             note,
         )
 

@@ -7,6 +7,7 @@ tests/properties find it.
 """
 
 from collections.abc import Iterable
+from typing import Final
 
 from processors.contact_lines import chain_entries, event_tariffs
 from processors.corrections import corrections
@@ -22,8 +23,11 @@ from processors.records import attribution_record, contact_record, order_record
 from processors.refunds import is_refunded, settlement_for
 from processors.results import AttributionRecord, ContactRecord, Entry, OrderRecord
 from processors.settlement import Settlement, Step
-from processors.touchpoints import Chain, eligible_path, sold_in
+from processors.touchpoints import Chain, sold_in
 from streams.facts import Contact, Order
+
+_NO_BOOK: Final = OrderBook()
+_NO_JOURNEY: Final = Journey()
 
 
 class Rebooking:
@@ -150,48 +154,46 @@ class Rebooking:
     def _journey(self, item: OrderItem) -> Journey:
         """Gather what an order meets in the customer's journey."""
         if item.late:
-            return Journey((), {}, late=True)
+            return Journey(late=True)
         order, customer = item.fact, self.customer
         at = order.occurred_at
         chain, unknown = self._sold_in(item)
         if chain is not None:
-            return Journey((), {chain.contact_id: chain}, sold_in=chain)
-        lookback = self.policy.lookback_ms_max
-        near = customer.chains_ended(at - lookback, at)
+            return Journey(sold_in=chain)
+        near = customer.chains_ended(at - self.policy.lookback_ms_max, at)
         if near:
-            chains = {chain.contact_id: chain for chain in near}
-            return Journey(eligible_path(near), chains, None, unknown)
-        open_then = customer.chains_open(at)
-        during = any(c.handled and c.started_at <= at < c.ended_at for c in open_then)
-        return Journey((), {}, None, unknown, during=during)
+            return Journey(tuple([c for c in near if c.handled]), None, unknown)
+        begun = [chain for chain in customer.chains_open(at) if chain.handled]
+        during = any(chain.started_at <= at < chain.ended_at for chain in begun)
+        return Journey((), None, unknown, during=during)
 
     def _order(self, item: OrderItem) -> None:
         order, customer, policy = item.fact, self.customer, self.policy
         customer.change("o", order.order_id)
-        due: list[Entry] = []
         settlement = None
-        book = OrderBook()
-        journey = Journey((), {})
-        if not order.withdrawn:
-            if order.kind == "sale":
-                steps: tuple[Step, ...] = ()
-                if is_refunded(customer, order):
-                    settlement = self._settlement(order)
-                    steps = settlement.steps.get(order.order_id, ())
-                journey = self._journey(item)
-                book = book_sale(order, steps, journey, policy, local_days(policy.zone))
-                due = book.entries
-            elif order.kind == "adjustment":
-                due = book_adjustment(order)
-            else:
+        book, journey = _NO_BOOK, _NO_JOURNEY
+        due: tuple[Entry, ...] = ()
+        if order.withdrawn:
+            pass
+        elif order.kind == "sale":
+            steps: tuple[Step, ...] = ()
+            if is_refunded(customer, order):
                 settlement = self._settlement(order)
-                due = book_orphan(order, settlement.orphaned.get(order.order_id, 0))
+                steps = settlement.steps.get(order.order_id, ())
+            journey = self._journey(item)
+            book = book_sale(order, steps, journey, policy, local_days(policy.zone))
+            due = tuple(book.entries)
+        elif order.kind == "adjustment":
+            due = tuple(book_adjustment(order))
+        else:
+            settlement = self._settlement(order)
+            due = tuple(book_orphan(order, settlement.orphaned.get(order.order_id, 0)))
         changed: set[str] = set()
-        if item.booked != tuple(due):
+        if item.booked != due:
             emitted = corrections(item.booked, due)
             self.entries += emitted
             changed = customer.add_credits(emitted, 1)
-            item.booked = tuple(due)
+            item.booked = due
             self._publish |= changed
         if order.kind == "sale":
             item.revision += 1

@@ -16,6 +16,7 @@ from processors.results import (
     AttributionRecord,
     ContactRecord,
     OrderRecord,
+    PathContact,
 )
 from processors.settlement import Settlement, refund_total
 from processors.touchpoints import Chain
@@ -49,7 +50,12 @@ def attribution_record(
         item.revision,
         tuple(book.credits),
         tuple(book.classes),
-        journey.path,
+        tuple(
+            [
+                PathContact(chain.contact_id, chain.ended_at, chain.handle_ms, chain.case_id)
+                for chain in journey.path
+            ]
+        ),
         journey.sold_in.contact_id if journey.sold_in else None,
         journey.sold_unknown,
         tuple(sorted(changed)),
@@ -72,18 +78,18 @@ def order_record(customer_id: str, item: OrderItem, settlement: Settlement | Non
             orphan = orphaned is not None
             effect = -sum(amount for _, amount in pieces) - (orphaned or 0)
     return OrderRecord(
-        order_id=order.order_id,
-        customer_id=customer_id,
-        version=item.version,
-        kind=order.kind,
-        occurred_at=order.occurred_at,
-        currency=order.currency,
-        net_effect_minor=effect,
-        identified=order.customer_id is not None,
-        refund_of=order.refund_of or "",
-        linked_to=tuple(order_id for order_id, _ in pieces),
-        orphan=orphan,
-        withdrawn=order.withdrawn,
+        order.order_id,
+        customer_id,
+        item.version,
+        order.kind,
+        order.occurred_at,
+        order.currency,
+        effect,
+        order.customer_id is not None,
+        order.refund_of or "",
+        tuple([order_id for order_id, _ in pieces]),
+        orphan,
+        order.withdrawn,
     )
 
 

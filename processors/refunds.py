@@ -82,6 +82,8 @@ def concerned(
     `before` is the settlement of its currency as it was, where the customer had unlinked refunds.
     """
     ids = {order.order_id}
+    if before is None and order.kind == "sale" and not is_refunded(customer, order):
+        return ids
     if order.kind == "sale":
         ids.update(customer.refers.refunds.get(order.order_id, ()))
     elif order.refund_of is not None:

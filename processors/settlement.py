@@ -140,7 +140,7 @@ def term_of(line: OrderLine, local_day: LocalDay) -> Spread | None:
 
 def refund_total(refund: Order) -> int:
     """Return the magnitude of a refund: positive takes back, negative adds."""
-    return sum(line.amount_minor for line in refund.lines)
+    return sum([line.amount_minor for line in refund.lines])
 
 
 class _Step:

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from processors.results import PathContact
 from streams.facts import NOT_HANDLED, SELF_SERVICE, Contact, Millis, Order
 
 
@@ -112,17 +111,6 @@ def chain_of(legs: Sequence[Contact]) -> Chain:
         any(leg.fee is not None for leg in legs),
         connected[-1] if connected else legs[-1],
         tuple(legs),
-    )
-
-
-def eligible_path(chains: Iterable[Chain]) -> tuple[PathContact, ...]:
-    """Return the handled ones of some chains as a path; both in the order a split needs."""
-    return tuple(
-        [
-            PathContact(chain.contact_id, chain.ended_at, chain.handle_ms, chain.case_id)
-            for chain in chains
-            if chain.handled
-        ]
     )
 
 

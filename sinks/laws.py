@@ -26,7 +26,7 @@ _ORDERS: Final = (
     "SELECT uniqExact(customer_id, order_id, currency) AS n FROM v_ledger WHERE order_id != ''"
 )
 _WHERE: Final = (
-    "any(log_partition) AS log_partition, min(log_offset) AS first_offset,"
+    "min(log_partition) AS log_partition, min(log_offset) AS first_offset,"
     " max(log_offset) AS last_offset"
 )
 """Where the entries of a group lie in `pnl.ledger.v1`."""
@@ -101,7 +101,7 @@ FROM (
     FROM v_batches ARRAY JOIN amended_batch_ids AS amended, amended_rows AS more_rows,
         amended_minor AS more_minor
     UNION ALL
-    SELECT batch_id, 0, toInt128(0), count(), sum(toInt128(amount_minor)), any(log_partition), -1,
+    SELECT batch_id, 0, toInt128(0), count(), sum(toInt128(amount_minor)), min(log_partition), -1,
         max(log_offset)
     FROM v_ledger GROUP BY batch_id)
 GROUP BY batch_id HAVING rows_recorded != rows_stored OR minor_recorded != minor_stored""",
@@ -134,7 +134,8 @@ HAVING countIf(line IN {_CREDIT_LINES}) > 0 AND countIf(line = 'net') = 0""",
         of="chains",
         counted="SELECT count() AS n FROM v_contacts",
         sql="""
-SELECT contact_id, groupArray((customer_id, log_partition, log_offset)) AS places FROM v_contacts
+SELECT contact_id, arraySort(groupArray((customer_id, log_partition, log_offset))) AS places
+FROM v_contacts
 GROUP BY contact_id HAVING length(places) > 1""",
     ),
     Law(

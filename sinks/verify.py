@@ -61,6 +61,11 @@ def verify_moving(
     first = verify(store, laws)
     if not first or not passed():
         return first
+    return look_again(store, first, laws)
+
+
+def look_again(store: Store, first: Sequence[Finding], laws: Sequence[Law] = LAWS) -> list[Finding]:
+    """Return what is left of the findings of a first look, once what was on its way is stored."""
     standing = []
     by_id = {law.law_id: law for law in laws}
     for finding in first:

@@ -11,7 +11,9 @@ import resource
 import statistics
 import sys
 import tempfile
+import threading
 import time
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
@@ -29,6 +31,7 @@ from pnl.runtime import tune_collector
 from sinks.sink import GROUP as SINK
 from sinks.sink import Sink
 from sinks.store import Store
+from streams.kafka_clients import KafkaProducerClient, LibrdkafkaClients
 from streams.kafka_log import KafkaLog
 from streams.kafka_settings import KafkaSettings
 from streams.log import Outgoing, TopicPartition
@@ -43,11 +46,14 @@ WARM: Final = 0.2
 """The first fifth is not measured: customers are new, files are cold."""
 
 
+def settings(bootstrap: str, slot: str = "0") -> KafkaSettings:
+    """Return what a worker is told."""
+    return KafkaSettings(client={"bootstrap.servers": bootstrap}, slot=slot, states=STATES)
+
+
 def open_log(bootstrap: str, slot: str = "0") -> KafkaLog:
     """Open the log as a worker does."""
-    return KafkaLog(
-        KafkaSettings(client={"bootstrap.servers": bootstrap}, slot=slot, states=STATES)
-    )
+    return KafkaLog(settings(bootstrap, slot))
 
 
 def create_topics(cluster: Cluster) -> None:
@@ -246,10 +252,13 @@ def freshness(per_second: int, seconds: int) -> Iterator[dict[str, Any]]:
         load = [(topic, Outgoing(k, v)) for topic, k, v, _ in facts(per_second * seconds)]
         log = open_log(cluster.bootstrap, "load")
         log.append(load[0][0], [load[0][1]])
+        producer = LibrdkafkaClients().producer(
+            {**settings(cluster.bootstrap).producer(), "linger.ms": 1}, on_error=print
+        )
         with workers(cluster, server.dsn) as ends:
             while not stored(store):
                 time.sleep(0.1)
-            waits = paced(log, load[1:], per_second, lambda: stored(store))
+            waits = paced(producer, load[1:], per_second, lambda: stored(store))
             cpu = {which: end() for which, end in ends.items()}
         gate("dead letters", len(list(values(log, DEAD_LETTERS))), 0)
         log.close()
@@ -274,44 +283,45 @@ def stored(store: Store) -> dict[TopicPartition, int]:
 
 
 def paced(
-    log: KafkaLog,
+    producer: KafkaProducerClient,
     load: list[tuple[str, Outgoing]],
     per_second: int,
     stored_to: Callable[[], Mapping[TopicPartition, int]],
 ) -> list[float]:
-    """Append at the rate, watch what is stored; return every record's wait in s, shortest first."""
-    waiting: list[tuple[float, int, TopicPartition, int]] = []
+    """Produce at the rate, watch what is stored; return each record's wait in s, shortest first."""
+    waiting: dict[TopicPartition, deque[tuple[int, float]]] = defaultdict(deque)
     waits: list[float] = []
-    tick = max(1, per_second // 40)
-    started = time.perf_counter()
-    looked = started
-    first = 0
-    patience = started + len(load) / per_second + 60
-    while first < len(load) or waiting:
-        now = time.perf_counter()
-        gate("all is stored in time", now < patience, right=True)
-        if first < len(load) and now >= started + first / per_second:
-            batch: dict[str, list[Outgoing]] = {}
-            for topic, outgoing in load[first : first + tick]:
-                batch.setdefault(topic, []).append(outgoing)
-            first += tick
-            for topic, outgoing in batch.items():
-                at = time.perf_counter()
-                for given in log.append(topic, outgoing):
-                    place = TopicPartition(given.topic, given.partition)
-                    waiting.append((at, given.end - given.start, place, given.end))
-        elif now - looked > 0.05:
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.is_set() or any(waiting.values()):
             up_to = stored_to()
-            looked = time.perf_counter()
-            left = []
-            for at, count, place, end in waiting:
-                if up_to.get(place, 0) >= end:
-                    waits += [looked - at] * count
-                else:
-                    left.append((at, count, place, end))
-            waiting = left
-        else:
-            time.sleep(0.002)
+            now = time.perf_counter()
+            for place, queue in list(waiting.items()):
+                while queue and queue[0][0] < up_to.get(place, 0):
+                    waits.append(now - queue.popleft()[1])
+            time.sleep(0.05)
+
+    watching = threading.Thread(target=watch, daemon=True)
+    watching.start()
+    started = time.perf_counter()
+    for number, (topic, record) in enumerate(load):
+        due = started + number / per_second
+        while (now := time.perf_counter()) < due:
+            producer.poll(min(0.005, due - now))
+
+        def delivered(error: object, message: Any, at: float = now) -> None:  # noqa: ANN401
+            gate("an error of the load", error, None)
+            place = TopicPartition(message.topic(), message.partition())
+            waiting[place].append((message.offset(), at))
+
+        producer.produce(topic, record.value, record.key, on_delivery=delivered)
+    producer.flush(30)
+    held = time.perf_counter() - started
+    gate("the load was held", held < 1.1 * len(load) / per_second + 1, right=True)
+    over.set()
+    watching.join(60)
+    gate("records stored", len(waits), len(load))
     return sorted(waits)
 
 

@@ -1,0 +1,208 @@
+"""Ways to break the protocol. A simulation that does not notice one of them proves nothing.
+
+The last ones are mistakes that were really made, and that the simulation found.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from pnl.engine import JourneysHandler
+from streams.kafka_clients import IsolationLevel, TopicPartition
+from streams.kafka_consumer import KafkaConsumer
+from streams.kafka_producer import SlotProducer
+from streams.kafka_records import records_of
+from streams.kafka_restore import Restore
+from streams.kafka_settings import KafkaSettings
+from streams.kafka_state import PartitionState
+from streams.kafka_transaction import KafkaTransaction
+from tests.simulation.fake_consumer import FakeConsumer
+from tests.simulation.fake_producer import FakeProducer
+from tests.simulation.groups import NO_GENERATION, Membership
+
+Patch = pytest.MonkeyPatch
+Mutant = Callable[[Patch], None]
+
+
+def nothing(*_: Any, **__: Any) -> None:
+    """Do nothing, whatever was to be done."""
+
+
+def offsets_outside_the_transaction(patch: Patch) -> None:
+    """Commit offsets at once instead of with the outputs."""
+
+    def send(
+        self: FakeProducer, positions: list[TopicPartition], metadata: Membership, _: float
+    ) -> None:
+        offsets = {(at.topic, at.partition): at.offset for at in positions}
+        self._broker.groups.commit(metadata.group, offsets)
+
+    patch.setattr(FakeProducer, "send_offsets_to_transaction", send)
+
+
+def promotion_before_the_commit(patch: Patch) -> None:
+    """Take the new state for the state before it is committed."""
+    commit = KafkaConsumer._commit
+
+    def commit_late(self: KafkaConsumer, client: Any, opened: KafkaTransaction) -> None:
+        before = dict(self._owned.committed)
+        complete, promote = opened.complete, opened.promote
+
+        def complete_and_promote() -> None:
+            complete()
+            promote()
+            self._owned.committed = before
+
+        opened.complete = complete_and_promote  # type: ignore[method-assign]
+        opened.promote = lambda: self._owned.committed.update(opened.offsets)  # type: ignore[method-assign]
+        commit(self, client, opened)
+
+    patch.setattr(KafkaConsumer, "_commit", commit_late)
+
+
+def no_rewind_after_an_abort(patch: Patch) -> None:
+    """Go on with the next records after a batch was dropped."""
+    patch.setattr(KafkaConsumer, "rewind", nothing)
+
+
+def no_generation(patch: Patch) -> None:
+    """Commit offsets without proving to be a member."""
+    patch.setattr(
+        FakeConsumer,
+        "consumer_group_metadata",
+        lambda self: Membership(self._group, "", NO_GENERATION),
+    )
+
+
+def restore_to_the_last_stable_offset(patch: Patch) -> None:
+    """Take a state for whole while a transaction is undecided (KAFKA-10167), unchecked."""
+    patch.setattr(PartitionState, "assert_whole", nothing)
+    patch.setattr(
+        "streams.kafka_restore.IsolationLevel",
+        type("Stable", (), {"READ_UNCOMMITTED": IsolationLevel.READ_COMMITTED}),
+    )
+
+
+def restore_of_uncommitted_records(patch: Patch) -> None:
+    """Take what was aborted for state."""
+    reader = KafkaSettings.reader
+
+    def uncommitted(self: KafkaSettings) -> Mapping[str, object]:
+        return {**reader(self), "isolation.level": "read_uncommitted"}
+
+    patch.setattr(KafkaSettings, "reader", uncommitted)
+
+
+def no_new_producer_after_a_doubt(patch: Patch) -> None:
+    """Go on with the producer whose commit may have been sent twice."""
+    patch.setattr(SlotProducer, "_judge", nothing)
+
+
+def no_look_at_the_assignment(patch: Patch) -> None:
+    """Go on with the customers in memory after partitions were taken away and given back."""
+    patch.setattr(KafkaConsumer, "assignment", 1)
+
+
+def records_of_a_former_assignment(patch: Patch) -> None:
+    """Hand out what was read before a rebalance."""
+
+    def read(self: KafkaConsumer, client: Any, records_max: int, seconds: float) -> Any:
+        messages = list(self._consume(client, 1, seconds))
+        if messages:
+            messages += self._consume(client, records_max - 1, self._gather_seconds)
+        return records_of(messages, self._owned.names, self._assert_passing)
+
+    patch.setattr(KafkaConsumer, "_next", read)
+
+
+def no_drop_of_a_lost_batch(patch: Patch) -> None:
+    """Keep the customers in memory as a lost batch left them."""
+    patch.setattr(JourneysHandler, "drop", lambda self: self._open.clear())
+
+
+def a_lost_commit_never_happened(patch: Patch) -> None:
+    """Process a batch again without asking how its commit ended."""
+    patch.setattr(KafkaConsumer, "_was_committed", lambda *_: False)
+
+
+def a_lost_commit_always_happened(patch: Patch) -> None:
+    """Go on behind a batch without asking how its commit ended."""
+    patch.setattr(KafkaConsumer, "_was_committed", lambda *_: True)
+
+
+def a_record_taken_while_partitions_are(patch: Patch) -> None:
+    """Serve the group by a poll after reading was resumed: the record it takes is lost."""
+    settle = KafkaConsumer._settle
+
+    def settle_and_serve(self: KafkaConsumer, client: Any, seconds: float) -> None:
+        settle(self, client, seconds)
+        if self._client is not None:
+            self._serve(client)
+
+    patch.setattr(KafkaConsumer, "_settle", settle_and_serve)
+
+
+def a_state_that_forgets_its_last_batch(patch: Patch) -> None:
+    """Hold a kept state against an account that is out of date."""
+    promote = KafkaTransaction.promote
+
+    def forget(self: KafkaTransaction) -> None:
+        self._accounts.clear()
+        promote(self)
+
+    patch.setattr(KafkaTransaction, "promote", forget)
+
+
+def a_position_before_the_commit(patch: Patch) -> None:
+    """Take a state for complete up to what was sent, committed or not."""
+
+    def noting(self: KafkaTransaction, partition: int) -> Callable[[int], None]:
+        state: PartitionState = self._state(partition)
+
+        def note(offset: int) -> None:
+            state.position = offset + 1
+
+        return note
+
+    patch.setattr(KafkaTransaction, "_noting", noting)
+
+
+def damage_seen_by_the_late(patch: Patch) -> None:
+    """Take for torn what another owner has meanwhile committed."""
+    patch.setattr(Restore, "is_outdated", lambda _: False)
+
+
+MUTANTS: dict[str, Mutant] = {
+    mutant.__name__: mutant
+    for mutant in (
+        offsets_outside_the_transaction,
+        promotion_before_the_commit,
+        no_rewind_after_an_abort,
+        no_generation,
+        restore_to_the_last_stable_offset,
+        restore_of_uncommitted_records,
+        no_new_producer_after_a_doubt,
+        no_look_at_the_assignment,
+        records_of_a_former_assignment,
+        no_drop_of_a_lost_batch,
+        a_lost_commit_never_happened,
+        a_lost_commit_always_happened,
+        a_record_taken_while_partitions_are,
+        a_state_that_forgets_its_last_batch,
+        a_position_before_the_commit,
+        damage_seen_by_the_late,
+    )
+}
+
+
+@contextmanager
+def mutated(name: str) -> Iterator[None]:
+    """Break the protocol in one way."""
+    with pytest.MonkeyPatch.context() as patch:
+        MUTANTS[name](patch)
+        yield
+
+
+__all__ = ("MUTANTS", "mutated")

@@ -21,6 +21,8 @@ LIBRARIES: Final = ("clickhouse-connect", "nicegui", "msgspec", "pydantic", "pya
 def machine_findings(folder: DataFolder, loaded: Loaded, clock: Clock) -> list[Finding]:
     """Return what is found about the installation and around the data folder."""
     found = [*_settings(folder, loaded), *_program(loaded)]
+    if loaded.settings.log.kind == "kafka" and not folder.marker.is_file():
+        return found  # nothing of ours lies on this machine
     if not folder.path.exists():
         text = f"{folder.path} does not exist yet"
         return [

@@ -18,6 +18,22 @@ class Metrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.registry = registry
+        self._of_journeys(registry)
+        self._of_the_store(registry)
+        self.law_breaches = Counter(
+            "pnl_law_breaches_total", "Laws found broken", ("law",), registry=registry
+        )
+        self.unmeasured = Counter(
+            "pnl_unmeasured_total",
+            "Times that a gauge could not be measured, and kept its last value",
+            registry=registry,
+        )
+
+    def text(self) -> bytes:
+        """Return what /metrics answers."""
+        return generate_latest(self.registry)
+
+    def _of_journeys(self, registry: CollectorRegistry) -> None:
         self.records = Counter(
             "pnl_records_total",
             "Input records, by how they ended",
@@ -67,6 +83,8 @@ class Metrics:
             ("worker",),
             registry=registry,
         )
+
+    def _of_the_store(self, registry: CollectorRegistry) -> None:
         self.sink_flush_seconds = Histogram(
             "pnl_sink_flush_seconds",
             "How long a batch took from the log into the store",
@@ -85,24 +103,6 @@ class Metrics:
             ("partition",),
             registry=registry,
         )
-        self.law_breaches = Counter(
-            "pnl_law_breaches_total", "Laws found broken", ("law",), registry=registry
-        )
-        self.worker_restarts = Counter(
-            "pnl_worker_restarts_total",
-            "Worker processes that ended and were started again",
-            ("code",),
-            registry=registry,
-        )
-        self.unmeasured = Counter(
-            "pnl_unmeasured_total",
-            "Times that a gauge could not be measured, and kept its last value",
-            registry=registry,
-        )
-
-    def text(self) -> bytes:
-        """Return what /metrics answers."""
-        return generate_latest(self.registry)
 
 
 _OF_PROCESS: list[Metrics] = []

@@ -34,6 +34,13 @@ def is_on_kafka(settings: Settings) -> bool:
     return settings.log.kind == "kafka"
 
 
+def is_shared(settings: Settings) -> bool:
+    """Say whether workers elsewhere may work on log and store: both are on servers."""
+    dsn = settings.store.dsn
+    embedded = dsn is not None and dsn.get_secret_value().startswith(_EMBEDDED)
+    return is_on_kafka(settings) and not embedded
+
+
 def kafka_settings(settings: Settings, *, slot: str = "", epoch: int = 1) -> KafkaSettings:
     """Return what a log on Kafka is told; the slot is that given, that set, or the host's name."""
     log = settings.log
@@ -76,8 +83,16 @@ def open_log(folder: DataFolder, settings: Settings, clock: Clock) -> Log:
 
 
 def librdkafka() -> KafkaClients:
-    """Return the real clients; what they say is logged as everything else is."""
+    """Return the real clients; what they say is logged as everything else is.
+
+    But not that a consumer's property means nothing to a producer: all clients are told the same.
+    """
+    _LOGGER.addFilter(_is_news)
     return LibrdkafkaClients(_LOGGER)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    return not record.getMessage().startswith("CONFWARN")
 
 
 def store_dsn(folder: DataFolder, settings: Settings) -> str:

@@ -4,6 +4,7 @@ Law: it holds the folder from before it opens anything until after it closed eve
 two processes ever have the store open; whoever asks in between is answered over the socket.
 """
 
+import threading
 import traceback
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -63,6 +64,15 @@ class Server:
             self.log.close()
             raise
         return self
+
+    @property
+    def stopping(self) -> threading.Event:
+        """Set when all is to end."""
+        return self.pipeline.stopping
+
+    def fail(self, error: BaseException) -> None:
+        """End everything because of an error beside the pipeline."""
+        self.pipeline.fail(error)
 
     def start(self) -> None:
         """Begin to apply what is in the log, by the policy of these settings from now on."""

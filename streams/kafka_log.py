@@ -61,10 +61,11 @@ class KafkaLog:
         return self._partitions
 
     def append(self, topic: str, records: Sequence[Outgoing]) -> list[OffsetRange]:
-        """Append and return once durable; ranges in order of partition, one each.
+        """Append and return once durable; ranges in order of partition and offset.
 
-        A range spans what others appended in between. Busy when the cluster did not take all of it:
-        then some of it may be there, and sending it again may double it (facts bear that).
+        A partition has several where others appended in between. Busy when the cluster did not take
+        all of it: then some of it may be there, and sending it again may double it (facts bear
+        that).
         """
         if self._closed:
             raise ValueError("the log is closed")
@@ -99,8 +100,9 @@ class KafkaLog:
                 pass
         appended.assert_all(topic)
         return [
-            OffsetRange(topic, partition, low, high + 1)
-            for partition, (low, high) in sorted(appended.spans.items())
+            OffsetRange(topic, partition, start, end)
+            for partition, spans in sorted(appended.spans.items())
+            for start, end in spans
         ]
 
     def consumer(self, group: str, topics: Sequence[str]) -> KafkaConsumer:
@@ -173,7 +175,7 @@ class _Appended:
     def __init__(self, count: int) -> None:
         self.left = count
         self.error: KafkaError | None = None
-        self.spans: dict[int, tuple[int, int]] = {}
+        self.spans: dict[int, list[tuple[int, int]]] = {}
 
     def delivered(self, error: KafkaError | None, message: KafkaMessage) -> None:
         """Note one record's place."""
@@ -184,8 +186,11 @@ class _Appended:
         partition, offset = message.partition(), message.offset()
         assert partition is not None
         assert offset is not None
-        low, high = self.spans.get(partition, (offset, offset))
-        self.spans[partition] = (min(low, offset), max(high, offset))
+        spans = self.spans.setdefault(partition, [])
+        if spans and spans[-1][1] == offset:
+            spans[-1] = (spans[-1][0], offset + 1)
+        else:
+            spans.append((offset, offset + 1))
 
     def assert_all(self, topic: str) -> None:
         """Raise unless every record was taken."""

@@ -111,7 +111,7 @@ class KafkaSettings:
 
     def admin(self) -> dict[str, object]:
         """Return the properties of a client that asks about topics and groups."""
-        return dict(self.client)
+        return {"log_level": 3, **self.client}
 
     def _session(self) -> dict[str, object]:
         """Return what a person may set otherwise."""

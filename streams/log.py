@@ -180,7 +180,7 @@ class EventLog(Protocol):
         ...
 
     def append(self, topic: str, records: Sequence[Outgoing]) -> list[OffsetRange]:
-        """Append and return once durable; ranges in order of partition, one each.
+        """Append and return once durable; ranges in order of partition and offset.
 
         Records of one partition keep their order. A key decides its partition, always the same;
         a record without a key goes to partition 0.

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
+from pnl.cli.cluster import migrate, topics, worker
 from pnl.cli.ending import INTERRUPTED_TEXT, end_on_signals, ending
 from pnl.cli.options import DATA_DEFAULT, Data, Format, Plain, Port, Shown, ShownPlain
 from pnl.errors import Exit
@@ -288,6 +289,11 @@ def doctor(data: Data = DATA_DEFAULT, shown: ShownPlain = Plain.TABLE) -> None:
     from pnl.cli.asking import run_doctor
 
     run_doctor(data, as_json=shown is Plain.JSON)
+
+
+app.add_typer(topics)
+app.add_typer(migrate)
+app.add_typer(worker)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -7,13 +7,14 @@ from typing import Any, Final
 
 import typer
 
-from pnl import findings
+from pnl import findings, logs
 from pnl.cli.progress import Progress
 from pnl.cli.sentences import warn
 from pnl.control import Answer, ask
 from pnl.datafolder import DataFolder
 from pnl.findings import Finding
 from pnl.machine_checks import machine_findings
+from pnl.opening import is_on_kafka, is_shared
 from pnl.settings_load import Loaded, load
 from streams.clock import SystemClock, pause
 
@@ -23,8 +24,10 @@ POLL_SECONDS: Final = 0.05
 def run_question(data: Path, op: str, args: Mapping[str, Any]) -> None:
     """Print the answer; exit 1 if it says that a check failed."""
     folder = DataFolder(data)
-    folder.check()
-    answer = _answer(folder, None, op, args)
+    loaded = load(data)
+    if not is_shared(loaded.settings):
+        folder.check()
+    answer = _answer(folder, loaded, op, args)
     typer.echo(answer.text)
     if answer.failed:
         raise typer.Exit(1)
@@ -34,7 +37,12 @@ def run_doctor(data: Path, *, as_json: bool) -> None:
     """Look at everything there is to look at; exit 1 if something is broken."""
     folder, loaded = DataFolder(data), load(data)
     found = machine_findings(folder, loaded, SystemClock())
-    if folder.marker.is_file():
+    if is_on_kafka(loaded.settings):
+        from pnl.kafka_checks import kafka_findings
+
+        logs.configure()
+        found += kafka_findings(loaded.settings, SystemClock())
+    if is_shared(loaded.settings) or folder.marker.is_file():
         found += _inside(folder, loaded)
     if as_json:
         typer.echo(json.dumps([findings.as_json(each) for each in found], indent=2))
@@ -65,7 +73,7 @@ def _inside(folder: DataFolder, loaded: Loaded) -> list[Finding]:
 
 def _answer(
     folder: DataFolder,
-    loaded: Loaded | None,
+    loaded: Loaded,
     op: str,
     args: Mapping[str, Any],
     *,
@@ -81,13 +89,24 @@ def _answer(
     answer = ask(folder.socket, op, args)
     if answer is not None:
         return answer
-    loaded = loaded or load(folder.path)
+    if is_shared(loaded.settings):
+        return _on_cluster(folder, loaded, op, args)
     with Progress() as progress:
         held = hold_or_ask(folder, f"pnl {op}", lambda: ask(folder.socket, op, args), progress.show)
         if isinstance(held, Answer):
             return held
         with held:
             return _opened(folder, loaded, op, args, apply=apply, progress=progress)
+
+
+def _on_cluster(folder: DataFolder, loaded: Loaded, op: str, args: Mapping[str, Any]) -> Answer:
+    """Answer from log and store of a cluster: whoever works there goes on."""
+    from pnl.answers import answer
+    from pnl.shared import shared
+
+    logs.configure()
+    with shared(folder, loaded.settings, SystemClock()) as books:
+        return answer(op, args, books, books.reports)
 
 
 def _opened(

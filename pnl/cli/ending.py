@@ -30,7 +30,7 @@ def _of_a_part(error: BaseException) -> tuple[str, Exit]:
     """Name what the parts raise; they are loaded already if they raised it."""
     name, text = type(error).__name__, str(error).rstrip(".")
     match name:
-        case "ImportProblem":
+        case "ImportProblem" | "TopicsRefused":
             return f"{text}.", Exit.MISTAKE
         case "Busy":
             return f"The log took nothing just now: {text}. Try again.", Exit.FAILED

@@ -54,7 +54,6 @@ def run_import(
     loaded = load(data)
     folder = DataFolder(data)
     readings = _open(topic, files, map_file, input_format)
-    folder.prepare()
     done = 0
     with Progress() as progress, Importer(folder, loaded, SystemClock(), warn) as importer:
         try:

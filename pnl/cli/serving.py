@@ -11,9 +11,9 @@ from typing import Any, Final
 import typer
 
 from pnl import logs
+from pnl.cli.paging import STOP_SECONDS_MAX, serve_page
 from pnl.cli.progress import Progress
 from pnl.cli.sentences import warn
-from pnl.console.settings import ConsoleSettings
 from pnl.datafolder import DataFolder
 from pnl.demo import Feeder, OtherDemo, Pace, parse_speed
 from pnl.demo_progress import BesideTheLog, InTheLog, Keeper
@@ -27,7 +27,6 @@ from streams.clock import SystemClock
 from streams.sqlite_log import SqliteLog
 
 LOOK_SECONDS: Final = 0.05
-STOP_SECONDS_MAX: Final = 1.0
 
 
 def run_server(data: Path, port: int | None) -> None:
@@ -38,7 +37,7 @@ def run_server(data: Path, port: int | None) -> None:
     with (
         hold(folder, "pnl run", warn),
         Server(folder, loaded, SystemClock(), warn) as server,
-        _page(server, port, typer.echo),
+        serve_page(server, port, typer.echo),
     ):
         _until_stopped(server)
 
@@ -57,7 +56,7 @@ def run_demo(
         hold(folder, "pnl demo", warn),
         Server(folder, loaded, clock, warn) as server,
         closing(Feeder(_keeper(server), seed, pace, clock)) as feeder,
-        _page(server, port, say) if page else _no_page(server),
+        serve_page(server, port, say) if page else _no_page(server),
         _feeding(server, feeder, must_load=until_loaded),
     ):
         if until_loaded:
@@ -83,45 +82,6 @@ def _demo_settings(folder: DataFolder) -> Loaded:
     if settings_file(folder.path, Path()) is None:
         shutil.copyfile(example(DEMO_SETTINGS), folder.path / "pnl.toml")
     return load(folder.path)
-
-
-@contextmanager
-def _page(server: Server, port: int | None, say: Callable[[str], None]) -> Iterator[None]:
-    """Serve the page meanwhile, and say where."""
-    from pnl.page import Page, bind
-
-    settings = server.loaded.settings
-    wanted = port or settings.server.port
-    bound = bind(settings.server.host, wanted, else_any=port is None)
-    server.start()
-    page = Page(
-        server.reports,
-        ConsoleSettings(
-            host=settings.server.host,
-            port=wanted,
-            timezone=settings.reporting.timezone,
-            currency=settings.reporting.currency,
-            locale=settings.server.locale,
-            allowed_hosts=settings.server.allowed_hosts,
-        ),
-        bound,
-        server.clock,
-        server.pipeline.fail,
-        server.missing,
-    )
-    page.start()
-    while not (page.is_up or server.pipeline.stopping.wait(LOOK_SECONDS)):
-        pass
-    server.check()
-    if page.settings.port != wanted:
-        warn(f"Port {wanted} is taken; a free one is used instead.")
-    say(f"The page: {page.address}  (Ctrl-C stops)")
-    try:
-        yield
-    finally:
-        server.pipeline.stopping.set()
-        page.ask_to_stop()
-        page.join(STOP_SECONDS_MAX)
 
 
 @contextmanager

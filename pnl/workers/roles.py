@@ -53,13 +53,18 @@ class Owned:
         return now != before
 
     def show_lag(self, positions: Mapping[TopicPartition, int], topics: tuple[str, ...]) -> None:
-        """Measure how far these positions are from the ends; forget those owned no more."""
+        """Measure how far these positions are from the ends; forget those owned no more.
+
+        On Kafka the last offset of an output is its transaction's end, which nobody reads.
+        """
+        is_output = topics == OUTPUT_NAMES and isinstance(self._consumer, KafkaConsumer)
+        unread = 1 if is_output else 0
         lag = self._metrics.consumer_lag
         ends = {topic: self._log.end_offsets(topic) for topic in topics} if positions else {}
         for place in self._shown - positions.keys():
             lag.remove(place.topic, str(place.partition))
         for place, at in positions.items():
-            behind = max(0, ends[place.topic].get(place.partition, at) - at)
+            behind = max(0, ends[place.topic].get(place.partition, at) - at - unread)
             lag.labels(place.topic, str(place.partition)).set(behind)
         self._shown = set(positions)
 

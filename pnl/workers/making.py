@@ -1,0 +1,63 @@
+"""Opens what each role needs: the one place that knows which worker needs a store."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+
+from pnl.datafolder import DataFolder
+from pnl.metrics import Metrics
+from pnl.opening import open_kafka, server_dsn
+from pnl.settings import Settings
+from pnl.shared import assert_migrated
+from pnl.version import code_version
+from pnl.workers.process import Role
+from pnl.workers.roles import JourneysRole, SinkRole
+from sinks.store import Store
+from streams.clock import Clock
+from streams.kafka_log import KafkaLog
+
+
+class Maker:
+    """Makes the roles of a process by the settings, in a slot."""
+
+    def __init__(self, folder: DataFolder, settings: Settings, clock: Clock, slot: str) -> None:
+        self._folder = folder
+        self._settings = settings
+        self._clock = clock
+        self._slot = slot
+
+    def journeys(self, opened: ExitStack, metrics: Metrics) -> Role:
+        """Open the log and join the group of journeys; no store is needed."""
+        return self._made(opened, lambda log, _: self._journeys(log, metrics))
+
+    def sink(self, opened: ExitStack, metrics: Metrics) -> Role:
+        """Open log and store and join the group of the sink."""
+        return self._made(opened, lambda log, stack: self._sink(log, stack, metrics))
+
+    def _journeys(self, log: KafkaLog, metrics: Metrics) -> Role:
+        return JourneysRole(
+            log,
+            self._settings.policy(),
+            metrics,
+            self._clock,
+            code_version=code_version(),
+            records_max=self._settings.limits.batch_records_max,
+        )
+
+    def _sink(self, log: KafkaLog, stack: ExitStack, metrics: Metrics) -> Role:
+        store = self._store(stack)
+        return SinkRole(log, store, metrics, self._clock, code_version=code_version())
+
+    def _store(self, stack: ExitStack) -> Store:
+        store = Store.open(server_dsn(self._folder, self._settings))
+        stack.callback(store.close)
+        assert_migrated(store)
+        return store
+
+    def _made(self, opened: ExitStack, make: Callable[[KafkaLog, ExitStack], Role]) -> Role:
+        """Keep what was opened only if all of it could be: making is tried again."""
+        with ExitStack() as attempt:
+            log = open_kafka(self._settings, slot=self._slot)
+            attempt.callback(log.close)
+            role = make(log, attempt)
+            opened.push(attempt.pop_all())
+            return role

@@ -97,6 +97,12 @@ class Metrics:
         self.sink_stalled = Gauge(
             "pnl_sink_stalled", "1 while the store takes no rows", registry=registry
         )
+        self.sink_halted = Gauge(
+            "pnl_sink_halted", "1 while the auditor has halted the sink", registry=registry
+        )
+        self.audit = Gauge(
+            "pnl_audit", "What the auditor counts, by name", ("figure",), registry=registry
+        )
         self.store_freshness = Gauge(
             "pnl_store_freshness_seconds",
             "Age of the oldest input record that is not in the store",

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from pnl.cli.cluster import migrate, topics, worker
+from pnl.cli.cluster import migrate, resume, topics, worker
 from pnl.cli.ending import INTERRUPTED_TEXT, end_on_signals, ending
 from pnl.cli.options import DATA_DEFAULT, Data, Format, Plain, Port, Shown, ShownPlain
 from pnl.errors import Exit
@@ -294,6 +294,7 @@ def doctor(data: Data = DATA_DEFAULT, shown: ShownPlain = Plain.TABLE) -> None:
 app.add_typer(topics)
 app.add_typer(migrate)
 app.add_typer(worker)
+app.command(epilog='Example:  pnl resume --reason "batch 1-0-7 was repaired"')(resume)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -130,3 +130,25 @@ def console(
     from pnl.cli.working import run_console
 
     run_console(data, port)
+
+
+@worker.command(epilog="Example:  pnl worker auditor")
+def auditor(
+    data: Data = DATA_DEFAULT,
+    slot: Slot = None,
+    port: Answers = None,
+) -> None:
+    """Count again what the others say they did; halt the sink where money may be wrong."""
+    from pnl.cli.working import run_worker
+
+    run_worker("auditor", data, 1, slot, port, None)
+
+
+def resume(
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why it is right now; kept.")],
+    data: Data = DATA_DEFAULT,
+) -> None:
+    """Let the sink go on that an alarm of the auditor had halted."""
+    from pnl.cli.working import run_resume
+
+    run_resume(data, reason)

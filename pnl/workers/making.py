@@ -10,7 +10,7 @@ from pnl.settings import Settings
 from pnl.shared import assert_migrated
 from pnl.version import code_version
 from pnl.workers.process import Role
-from pnl.workers.roles import JourneysRole, SinkRole
+from pnl.workers.roles import AuditorRole, JourneysRole, SinkRole
 from sinks.store import Store
 from streams.clock import Clock
 from streams.kafka_log import KafkaLog
@@ -32,6 +32,14 @@ class Maker:
     def sink(self, opened: ExitStack, metrics: Metrics) -> Role:
         """Open log and store and join the group of the sink."""
         return self._made(opened, lambda log, stack: self._sink(log, stack, metrics))
+
+    def auditor(self, opened: ExitStack, metrics: Metrics) -> Role:
+        """Open the log, and the store, and join the group of the auditor."""
+        return self._made(opened, lambda log, stack: self._auditor(log, stack, metrics))
+
+    def _auditor(self, log: KafkaLog, stack: ExitStack, metrics: Metrics) -> Role:
+        store = self._store(stack)
+        return AuditorRole(log, store, self._settings.policy(), metrics, self._clock)
 
     def _journeys(self, log: KafkaLog, metrics: Metrics) -> Role:
         return JourneysRole(

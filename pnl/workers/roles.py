@@ -1,9 +1,13 @@
-"""What a worker process does: journeys or the sink, stepped, with its figures."""
+"""What a worker process does: journeys, the sink or the auditor, stepped, with its figures."""
 
+import logging
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final
 
+from pnl.auditor.auditor import Auditor
+from pnl.auditor.findings import Found
+from pnl.auditor.notices import Notices
 from pnl.engine import GROUP as JOURNEYS
 from pnl.engine import JourneysHandler, LawBroken
 from pnl.metrics import Metrics
@@ -13,12 +17,14 @@ from processors.policy import Policy
 from sinks.sink import GROUP as SINK
 from sinks.sink import Sink
 from sinks.store import Store
-from streams.clock import Clock, Stopwatch
+from streams.clock import Clock, Stopwatch, pause
 from streams.kafka_consumer import KafkaConsumer
+from streams.kafka_log import KafkaLog
 from streams.log import Consumer, EventLog, TopicPartition
 from streams.runner import Runner
-from streams.topics import INPUT_NAMES, OUTPUT_NAMES
+from streams.topics import INPUT_NAMES, JOURNEYS_STATE, OUTPUT_NAMES
 
+_LOGGER: Final = logging.getLogger("pnl")
 RESTORING: Final = "This worker does not own its partitions yet, or restores their state."
 
 
@@ -123,13 +129,18 @@ class JourneysRole:
 
 
 class SinkRole:
-    """A member of the group `sink`. `step` and `close` belong to one thread."""
+    """A member of the group `sink`. `step` and `close` belong to one thread.
+
+    It stores nothing while the auditor has halted it, and stays a member of its group.
+    """
 
     def __init__(
         self, log: EventLog, store: Store, metrics: Metrics, clock: Clock, *, code_version: str
     ) -> None:
         self.sink = Sink(log, store, code_version=code_version)
         self._owned = Owned(SINK, log, self.sink.owner, metrics)
+        self._notices = Notices(log)
+        self._halted: str | None = None
         self._log = log
         self._store = store
         self._metrics = metrics
@@ -138,6 +149,12 @@ class SinkRole:
     def step(self, wait: timedelta) -> int:
         """Store the next records; return how many. Raises as `Sink.step` does."""
         took = Stopwatch()
+        self._halted = self._notices.halted()
+        self._metrics.sink_halted.set(0 if self._halted is None else 1)
+        if self._halted is not None:
+            self.sink.owner.keep()
+            pause(wait.total_seconds())
+            return 0
         records = self.sink.step(wait)
         self._owned.changed()
         self._metrics.sink_stalled.set(0 if self.sink.trouble is None else 1)
@@ -148,6 +165,8 @@ class SinkRole:
 
     def missing(self) -> str | None:
         """Say what keeps the sink from storing; None when nothing does."""
+        if self._halted is not None:
+            return f"The sink is {self._halted}."
         if not self._owned.is_settled:
             return RESTORING
         trouble = self.sink.trouble
@@ -163,3 +182,52 @@ class SinkRole:
     def close(self) -> None:
         """Give the group up."""
         self.sink.close()
+
+
+class AuditorRole:
+    """The auditor. `step` and `close` belong to one thread."""
+
+    def __init__(
+        self, log: KafkaLog, store: Store | None, policy: Policy, metrics: Metrics, clock: Clock
+    ) -> None:
+        self._log = log
+        self._metrics = metrics
+        self._auditor = Auditor(
+            log,
+            store,
+            policy,
+            clock,
+            open_ends=self._open_ends,
+            state_topic=JOURNEYS_STATE,
+            on_alarm=self._alarmed,
+        )
+
+    def step(self, wait: timedelta) -> int:
+        """Recount what is new; return how many records that were. Raises as `Auditor.step` does."""
+        return self._auditor.step(wait)
+
+    def missing(self) -> None:
+        """Say nothing: the auditor reads on from wherever it is."""
+
+    def measure(self) -> None:
+        """Show the auditor's own figures; from any thread."""
+        for name, value in self._auditor.gauges().items():
+            if not name.startswith("alarms_total"):
+                self._metrics.audit.labels(name).set(value)
+
+    def close(self) -> None:
+        """Commit where it got to and give the group up."""
+        self._auditor.close()
+
+    def _alarmed(self, found: Found) -> None:
+        self._metrics.law_breaches.labels(found.law).inc()
+        _LOGGER.error("alarm: %s: %s: %s", found.law, found.subject, found.detail)
+
+    def _open_ends(self) -> dict[TopicPartition, tuple[int, int]]:
+        """Return the last stable offset and the end of every output partition."""
+        ends = {}
+        for topic in OUTPUT_NAMES:
+            undecided = self._log.undecided_offsets(topic)
+            for partition, stable in self._log.end_offsets(topic).items():
+                ends[TopicPartition(topic, partition)] = stable, stable + undecided[partition]
+        return ends

@@ -100,7 +100,7 @@ class JourneysRole:
             code_version=code_version,
             records_max=records_max,
         )
-        self._positions: dict[TopicPartition, int] = {}
+        self._positions = self._consumer.committed()
 
     def step(self, wait: timedelta) -> int:
         """Process one batch; return how many records it held. Raises as `Runner.step` does."""

@@ -16,7 +16,7 @@ from streams.topics import ATTRIBUTIONS, CONTACT_FACTS, LEDGER, ORDER_FACTS
 
 encode: Final = msgspec.json.Encoder().encode
 
-_KIND: Final[dict[type[Fact], Literal["contact", "resolution", "order", "cost"]]] = {
+KIND_OF: Final[dict[type[Fact], Literal["contact", "resolution", "order", "cost"]]] = {
     Contact: "contact",
     Resolution: "resolution",
     Order: "order",
@@ -54,7 +54,7 @@ class Outputs:
         assert customer is not None
         entries = applied.entries
         if entries:
-            kind = _KIND[type(fact)]
+            kind = KIND_OF[type(fact)]
             cause = Cause(kind, identity_of(fact), fact.revision, topic, partition, offset)
             ledger = LedgerRecord(
                 customer.decode(), logged_at, cause, self._batch_id, self._policy, entries

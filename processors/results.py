@@ -298,7 +298,8 @@ class AuditRecord(_Value, frozen=True):
 
     An alarm names the law that does not hold, its subject (the coordinates to look at) and what
     was found; with `halts` the sink stores nothing more until a `resume`. A `repair` names the
-    batch that it wrote in a partition, and what that amends and voids. `reason` is the person's.
+    batch that it wrote in a partition, what that amends and voids, and the offsets of dead letters
+    that are second ones. `reason` is the person's.
     """
 
     kind: Literal["alarm", "repair", "resume"]
@@ -311,4 +312,5 @@ class AuditRecord(_Value, frozen=True):
     partition: int = 0
     amends: tuple[Amendment, ...] = ()
     voids: tuple[int, ...] = ()
+    void_letters: tuple[int, ...] = ()
     reason: str = ""

@@ -103,6 +103,7 @@ class Auditor:
         self._counts: Counter[str] = Counter()
         self._dispositions: Counter[str] = Counter()
         self._alarms: Counter[str] = Counter()
+        self._figures: dict[str, float] = {}
         self._closing = threading.Event()
 
     def step(self, wait: timedelta) -> int:
@@ -127,6 +128,7 @@ class Auditor:
         self._raise(found, now)
         if self._since_save.elapsed() >= self._rules.save_every:
             self._save()
+        self._figures = self._measured(now)
         if not read and self._night is None:
             self._closing.wait(wait.total_seconds())
         return read
@@ -153,7 +155,9 @@ class Auditor:
 
         Names that end in `_total` only grow; `alarms_total` is there by law, as `alarms_total/A1`.
         """
-        now = self._clock.now_ms()
+        return dict(self._figures)
+
+    def _measured(self, now: Millis) -> dict[str, float]:
         audits = list(self._partitions.values())
         return {
             "batches_total": sum(audit.recount.batches for audit in audits),
@@ -166,7 +170,7 @@ class Auditor:
             "uneven_seconds": max((a.recount.uneven_ms(now) for a in audits), default=0) / 1000,
             "sink_behind_seconds": self._watch.sink_behind_ms / 1000,
             "halted": float(self._notices.halt is not None),
-            **{f"alarms_total/{law}": count for law, count in dict(self._alarms).items()},
+            **{f"alarms_total/{law}": count for law, count in self._alarms.items()},
         }
 
     def close(self) -> None:

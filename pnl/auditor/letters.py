@@ -3,6 +3,8 @@
 Law: each dead record of an input has one letter, and each letter one dead record.
 """
 
+from collections.abc import Callable
+
 from pnl.auditor.findings import Found
 from processors.results import BatchSource
 from streams.dead_letters import DeadLetter
@@ -13,8 +15,10 @@ from streams.topics import DEAD_LETTERS, INPUT_NAMES
 class Letters:
     """The letters of one partition number. `odd` holds what has no counterpart yet."""
 
-    def __init__(self, partition: int) -> None:
+    def __init__(self, partition: int, is_void: Callable[[int], bool]) -> None:
         self._partition = partition
+        self._is_void = is_void
+        self.doubled: list[int] = []
         self._last: dict[tuple[str, int], int] = {}
         self.odd: dict[tuple[str, int], tuple[int, Millis]] = {}
         self.found: list[Found] = []
@@ -35,10 +39,11 @@ class Letters:
 
     def take(self, at: int, letter: DeadLetter, now: Millis) -> None:
         """Note a letter; one that the sink wrote is not about an input."""
-        if letter.topic not in INPUT_NAMES:
+        if letter.topic not in INPUT_NAMES or self._is_void(at):
             return
         place = letter.topic, letter.epoch
         if letter.offset <= self._last.get(place, -1):
+            self.doubled.append(at)
             self.found.append(
                 Found(
                     "A1",

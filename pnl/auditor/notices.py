@@ -38,6 +38,7 @@ class Notices:
         self._raised: set[tuple[str, str]] = set()
         self._amended: dict[str, Amendment] = {}
         self._void: set[tuple[int, int]] = set()
+        self._void_letters: set[tuple[int, int]] = set()
 
     def refresh(self) -> None:
         """Read what is new."""
@@ -70,6 +71,10 @@ class Notices:
         """Say whether a repair found that a batch record never happened."""
         return (partition, offset) in self._void
 
+    def is_void_letter(self, partition: int, offset: int) -> bool:
+        """Say whether a repair found that a dead letter is a second one."""
+        return (partition, offset) in self._void_letters
+
     def _take(self, notice: AuditRecord) -> None:
         if notice.kind == "alarm":
             self.alarms.append(notice)
@@ -81,6 +86,7 @@ class Notices:
         else:
             self.repairs += 1
             self._void.update((notice.partition, offset) for offset in notice.voids)
+            self._void_letters.update((notice.partition, at) for at in notice.void_letters)
             for amendment in notice.amends:
                 known = self._amended.get(amendment.batch_id)
                 self._amended[amendment.batch_id] = (

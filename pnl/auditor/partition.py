@@ -4,14 +4,13 @@ Law: it reads committed records alone and in their order, and of the ledger only
 batch records read so far account for it; so what is uneven is little, whatever the log holds.
 """
 
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
 from pnl.auditor.findings import Found
-from pnl.auditor.notices import Notices
 from pnl.auditor.recount import Recount, Shortage
-from processors.results import AttributionRecord, BatchRecord, LedgerRecord
+from processors.results import Amendment, AttributionRecord, BatchRecord, LedgerRecord
 from streams.dead_letters import DeadLetter
 from streams.facts import Millis
 from streams.log import EventLog, Record, TopicPartition
@@ -29,6 +28,22 @@ decode_letter: Final = msgspec.json.Decoder(DeadLetter).decode
 decode_vector: Final = msgspec.json.Decoder(AttributionRecord).decode
 
 
+class Repaired(Protocol):
+    """What is known of repairs."""
+
+    def amended(self, batch_id: str) -> Amendment | None:
+        """Return what repairs found of a batch beyond its record."""
+        ...
+
+    def is_void(self, partition: int, offset: int) -> bool:
+        """Say whether a repair found that a batch record never happened."""
+        ...
+
+    def is_void_letter(self, partition: int, offset: int) -> bool:
+        """Say whether a repair found that a dead letter is a second one."""
+        ...
+
+
 class PartitionAudit:
     """One partition number from `positions` (next offsets by topic) on."""
 
@@ -37,7 +52,7 @@ class PartitionAudit:
         log: EventLog,
         partition: int,
         positions: dict[str, int],
-        notices: Notices,
+        notices: Repaired,
         grace_ms: int,
     ) -> None:
         self._log = log
@@ -49,7 +64,11 @@ class PartitionAudit:
         self.whole = self._at[BATCHES] == 0
         """Whether it began with the first batch there ever was."""
         self.recount = Recount(
-            partition, grace_ms, notices.amended, lambda at: notices.is_void(partition, at)
+            partition,
+            grace_ms,
+            notices.amended,
+            lambda at: notices.is_void(partition, at),
+            lambda at: notices.is_void_letter(partition, at),
         )
         self.recount.letters.judged = self._at[DEAD_LETTERS] == positions.get(DEAD_LETTERS, 0)
         self._drained = False
@@ -186,7 +205,7 @@ class PartitionAudit:
                 )
             )
 
-    def _seed(self, notices: Notices) -> None:
+    def _seed(self, notices: Repaired) -> None:
         """Find out where the batches before the first to be recounted had got to."""
         at = self._at[BATCHES]
         batches = [

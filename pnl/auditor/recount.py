@@ -49,6 +49,15 @@ class _Balance:
         return None
 
 
+@dataclass(frozen=True, slots=True)
+class Uneven:
+    """What the ledger holds of a batch beyond its record; the input ranges the record names."""
+
+    rows: int
+    sum_minor: int
+    ranges: dict[str, tuple[int, int]]
+
+
 @dataclass(slots=True)
 class _Run:
     """Facts whose entries stand in the ledger once more: `[start, end)` of an input topic."""
@@ -78,7 +87,8 @@ class Shortage:
 class Recount:
     """The count of one partition number. What is fed goes up in offsets, topic by topic.
 
-    `amended` tells what repairs found of a batch, `is_void` which batch records never happened.
+    `amended` tells what repairs found of a batch, `is_void` which batch records never happened,
+    `is_void_letter` which dead letters are a second one.
     """
 
     def __init__(
@@ -87,6 +97,7 @@ class Recount:
         grace_ms: int,
         amended: Callable[[str], Amendment | None] = lambda _: None,
         is_void: Callable[[int], bool] = lambda _: False,
+        is_void_letter: Callable[[int], bool] = lambda _: False,
     ) -> None:
         self._partition = partition
         self._grace_ms = grace_ms
@@ -101,7 +112,7 @@ class Recount:
         self._strays: dict[str, tuple[int, int, Millis]] = {}
         self._found: list[Found] = []
         self.shortages: list[Shortage] = []
-        self.letters = Letters(partition)
+        self.letters = Letters(partition, is_void_letter)
         self.state_hash: int | None = None
         self.batches = self.entries = 0
         self.dispositions: Counter[str] = Counter()
@@ -194,6 +205,17 @@ class Recount:
         return not (
             self._balances or self.letters.odd or self._runs or self._found or self.shortages
         )
+
+    def uneven(self) -> dict[str, Uneven]:
+        """Return, by batch, what does not add up of those fed so far."""
+        return {
+            batch_id: Uneven(balance.rows, balance.sum_minor, dict(balance.ranges))
+            for batch_id, balance in self._balances.items()
+        }
+
+    def doubled(self) -> list[tuple[str, int, int]]:
+        """Return the input ranges (topic, start, end) of facts that have their entries twice."""
+        return [(run.topic, run.start, run.end) for run in self._runs]
 
     def uneven_ms(self, now: Millis) -> int:
         """Return how long the oldest of what does not add up has been so."""

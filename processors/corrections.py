@@ -24,9 +24,14 @@ def corrections(booked: Sequence[Entry], due: Sequence[Entry]) -> list[Entry]:
         return list(due)
     if booked == due:
         return []
-    stale = list(booked)
+    same = 0
+    for old, new in zip(booked, due, strict=False):
+        if old != new:
+            break
+        same += 1
+    stale = list(booked[same:])
     fresh: list[Entry] = []
-    for entry in due:
+    for entry in due[same:]:
         try:
             stale.remove(entry)
         except ValueError:

@@ -205,28 +205,20 @@ class Customer:
 
         Only chains that the leg left, joined or is part of are in the two mappings.
         """
-        pool = {new.contact_id}
+        names: set[str | None] = set()
         if old is not None and not old.withdrawn:
-            self._pull(pool, new.contact_id)
+            names.add(self.chain_name_of(old.contact_id))
             self._unlink(old)
         if not new.withdrawn:
             self._link(new)
-            for other in self._neighbours(new):
-                self._pull(pool, other)
-        before = {}
-        for name in {self.chain_name_of(leg_id) for leg_id in pool}:
-            if name is not None:
-                before[name] = self._drop_chain(name)
+            names.update([self.chain_name_of(other) for other in self._neighbours(new, set())])
+        before = {name: self._drop_chain(name) for name in names if name is not None}
+        pool = {leg.contact_id for chain in before.values() for leg in chain.legs}
+        pool.add(new.contact_id)
         if old is None and not new.withdrawn:
             chain = self._add_chain(pool)  # a newcomer only joins
             return before, {chain.contact_id: chain}
-        live = [i for i in pool if not self.legs[i].fact.withdrawn]
-        return before, self._chain_up(live)
-
-    def _pull(self, pool: set[str], leg_id: str) -> None:
-        name = self.chain_name_of(leg_id)
-        if name is not None:
-            pool.update([leg.contact_id for leg in self.chains[name].legs])
+        return before, self._chain_up([i for i in pool if not self.legs[i].fact.withdrawn])
 
     def _link(self, leg: Contact) -> None:
         if leg.chain_id is not None:
@@ -240,9 +232,12 @@ class Customer:
         elif leg.transfer_of is not None:
             discard(self.joins, leg.transfer_of, leg.contact_id)
 
-    def _neighbours(self, leg: Contact) -> Iterator[str]:
+    def _neighbours(self, leg: Contact, passed: set[str]) -> Iterator[str]:
+        """Yield the legs linked to one; those of a chain_id in `passed`, which grows, only once."""
         if leg.chain_id is not None:
-            yield from self.same_chain.get(leg.chain_id, ())
+            if leg.chain_id not in passed:
+                passed.add(leg.chain_id)
+                yield from self.same_chain.get(leg.chain_id, ())
         elif leg.transfer_of is not None:
             target = self.legs.get(leg.transfer_of)
             if target is not None and not target.fact.withdrawn:
@@ -253,12 +248,13 @@ class Customer:
     def _chain_up(self, leg_ids: Iterable[str]) -> dict[str, Chain]:
         """Build the chains of some legs that are linked among themselves only."""
         left = set(leg_ids)
+        passed: set[str] = set()
         found = {}
         while left:
             start = left.pop()
             component, open_ends = [start], [start]
             while open_ends:
-                for other in self._neighbours(self.legs[open_ends.pop()].fact):
+                for other in self._neighbours(self.legs[open_ends.pop()].fact, passed):
                     if other in left:
                         left.remove(other)
                         component.append(other)

@@ -108,18 +108,25 @@ class Journeys:
         )
 
     def _plain_contact(self, customer: Customer, leg: Contact) -> Applied:
-        """Apply a contact that affects nothing but itself."""
+        """Apply a contact that affects nothing but itself, and the outcomes of its case."""
         policy = self.policy
         before = customer.watermark
         customer.observe(leg)
-        item = LegItem(leg, version=1)
+        item = LegItem(leg)
         chain = customer.add_alone(item)
         charged = event_tariffs((leg,), policy) if chain.has_fee else ()
         item.booked = chain_entries(chain, policy, displaced=False, events_charged_here=charged)
-        customer.changed.add(("c", leg.contact_id))
-        record = contact_record(customer, leg.contact_id, item, policy)
+        names = [leg.contact_id]
+        if leg.case_id is not None and leg.case_id in customer.refers.resolutions:
+            names = sorted(customer.case_chains[leg.case_id])
+        records = []
+        for name in names:
+            item = customer.legs[name]
+            item.version += 1
+            customer.changed.add(("c", name))
+            records.append(contact_record(customer, name, item, policy))
         forget(customer, before, policy)
-        return Applied("applied", item.booked, (), (record,), ())
+        return Applied("applied", customer.legs[leg.contact_id].booked, (), tuple(records), ())
 
     def _is_late(self, customer: Customer, fact: Fact) -> bool:
         """Say whether a fact is too old to take part: refunds find orders for two horizons."""
@@ -200,16 +207,14 @@ def _enter_cost(customer: Customer, fact: Cost, rebooking: Rebooking) -> None:
 def is_plain(customer: Customer, leg: Contact) -> bool:
     """Say whether a contact is the usual one, which affects nothing but itself.
 
-    It is new and joins no other leg; no order, cost, resolution or fee of the customer can
-    depend on it. Then the general way would only find that out again, at three times the cost.
+    It is new and joins no other leg; no order, cost or fee of the customer can depend on it. Then
+    the general way would only find that out again, at three times the cost.
     """
     if leg.transfer_of is not None or leg.withdrawn or leg.contact_id in customer.legs:
         return False
     if customer.sales and customer.sales[-1][0] >= leg.started_at:
         return False
-    if leg.case_id is not None and (
-        leg.fee is not None or leg.case_id in customer.refers.resolutions
-    ):
+    if leg.case_id is not None and leg.fee is not None:
         return False
     return not customer.knows(leg.contact_id) and (
         leg.chain_id is None or not customer.knows(leg.chain_id)

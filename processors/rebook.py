@@ -35,6 +35,7 @@ class Rebooking:
 
     __slots__ = (
         "_chains",
+        "_charged",
         "_costs",
         "_orders",
         "_publish",
@@ -58,6 +59,7 @@ class Rebooking:
         self._orders: set[str] = set()
         self._costs: set[str] = set()
         self._publish: set[str] = set()
+        self._charged: dict[str, dict[str, str]] = {}
         self._settled: dict[tuple[str, str | None], Settlement] = {}
 
     # --- what is affected
@@ -121,6 +123,10 @@ class Rebooking:
         self._chains.update(self.customer.chains)
         self._costs.update(self.customer.costs)
         self.affect_orders(set(self.customer.orders))
+
+    def affect_legs(self, names: Iterable[str]) -> None:
+        """Note legs to publish as they are: of a chain that is no more, that it is withdrawn."""
+        self._publish.update(names)
 
     # --- rebooking
 
@@ -266,17 +272,27 @@ class Rebooking:
     def _events_charged(self, chain: Chain, displaced: bool) -> set[str]:
         """Return the per-event tariffs charged at this chain: once a case, at its earliest."""
         tariffs = event_tariffs(chain.legs, self.policy)
-        if not tariffs or chain.case_id is None:
+        if displaced or not tariffs or chain.case_id is None:
             return set() if displaced else tariffs
-        customer = self.customer
-        mates = [customer.chains[name] for name in customer.case_chains[chain.case_id]]
-        if displaced or any(self._displaced(mate) for mate in mates):
-            return set()
-        here = (chain.ended_at, chain.contact_id)
-        for mate in mates:
-            if mate.handled and mate.has_fee and (mate.ended_at, mate.contact_id) < here:
-                tariffs -= event_tariffs(mate.legs, self.policy)
-        return tariffs
+        if chain.case_id not in self._charged:
+            self._charged[chain.case_id] = self._charged_of(chain.case_id)
+        at = self._charged[chain.case_id]
+        return {tariff for tariff in tariffs if at.get(tariff) == chain.contact_id}
+
+    def _charged_of(self, case_id: str) -> dict[str, str]:
+        """Return the chain of a case at which each per-event tariff is charged; once a fact.
+
+        None is, where a support order was sold in any of them.
+        """
+        mates = [self.customer.chains[name] for name in self.customer.case_chains[case_id]]
+        if any(self._displaced(mate) for mate in mates):
+            return {}
+        mates = [mate for mate in mates if mate.handled and mate.has_fee]
+        first: dict[str, str] = {}
+        for mate in sorted(mates, key=lambda mate: (mate.ended_at, mate.contact_id)):
+            for tariff in event_tariffs(mate.legs, self.policy):
+                first.setdefault(tariff, mate.contact_id)
+        return first
 
     def _contact(self, name: str) -> None:
         customer = self.customer

@@ -239,3 +239,12 @@ def hash_of(items: Iterable[tuple[bytes | None, bytes | None]]) -> int:
         weight_of(key, value) for key, value in items if key is not None and value is not None
     )
     return sum(weights) & (2**63 - 1)
+
+
+def is_exact(found: Found) -> bool:
+    """Return whether every record of the input counted once, for what the oracle says."""
+    try:
+        assert_exact(found)
+    except AssertionError:
+        return False
+    return True

@@ -88,6 +88,11 @@ class Crew:
     def __init__(self, folder: Path, bootstrap: str, prefix: str, opened: ExitStack) -> None:
         self.folder, self.bootstrap, self.prefix = folder, bootstrap, prefix
         self._opened = opened
+        self._workers: list[Worker] = []
+
+    def said(self) -> str:
+        """Return what all of them said."""
+        return "\n".join(f"{each.slot} ({each.code}): {each.said}" for each in self._workers)
 
     def start(
         self, slot: str = "0", failpoints: str = "", bootstrap: str = "", **options: str
@@ -95,6 +100,7 @@ class Crew:
         """Start one."""
         at = bootstrap or self.bootstrap
         worker = Worker(self.folder, at, self.prefix, slot, failpoints, **options)
+        self._workers.append(worker)
         self._opened.callback(worker.kill)
         return worker
 

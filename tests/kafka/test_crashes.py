@@ -6,30 +6,24 @@ one is frozen for longer than its session lasts, replaced, and let go on: it mus
 
 import os
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 from typing import Final
-from uuid import uuid4
 
 import pytest
 
 from pnl.errors import Exit
-from streams.kafka_log import KafkaLog
-from tests.kafka.checks import OUTPUTS, assert_exact, find
-from tests.kafka.crew import Crew, Worker, crew_on
-from tests.kafka.draining import await_drained, await_members
-from tests.kafka.load import Sent, create_topics, load, send
-from tests.kafka.plain_log import records
-from tests.kafka.watcher import Watcher
-from tests.kafka.worker import TRANSACTION, settings
+from tests.kafka.crew import Worker
+from tests.kafka.load import load
+from tests.kafka.stage import Stage, at_once, stage_on
 from tests.support.kafka_broker import Cluster
 from tests.support.kafka_proxy import Proxy
 from tests.support.kafka_wire import Api
 
 SEED: Final = int(os.environ.get("PNL_CRASH_SEED", "1"))
-CUSTOMERS: Final = int(os.environ.get("PNL_CRASH_CUSTOMERS", "40"))
-AT_ONCE: Final = 6
+ROUNDS: Final = int(os.environ.get("PNL_CRASH_ROUNDS", "1"))
+CUSTOMERS: Final = 40
 STEPS: Final = {
     "W0": 3,
     "W1": 2,
@@ -46,104 +40,84 @@ STEPS: Final = {
     "W12": 1,
     "W13": 1,
 }
-"""Each step, and which time it is reached the worker breaks there."""
-REPLACED: Final = {Exit.FENCED, Exit.LOG_FAILED}
-"""How one ends that was replaced; one that has nothing to write may also become a member again."""
-HOW: Final = {"kill": {-9}, "raise": {Exit.FAILED, Exit.LOG_FAILED}, "stop": {Exit.OK, *REPLACED}}
-"""What is done at a step, and how such a worker may end."""
+"""Each step, and which time it is reached the worker breaks there, in the first round."""
+ENDED: Final = {"kill": {-9}, "raise": {Exit.FAILED, Exit.LOG_FAILED}, "stop": {None}}
+"""What is done at a step, and how the worker has ended then."""
+ZOMBIES: Final = ("W5", "W6", "W7")
 
 
-class Stage:
-    """One run: its topics, input, workers and watcher."""
-
-    def __init__(
-        self, cluster: Cluster, proxy: Proxy, folder: Path, prefix: str, opened: ExitStack
-    ) -> None:
-        self.cluster, self.proxy, self.prefix = cluster, proxy, prefix
-        create_topics(cluster, prefix)
-        self.log = KafkaLog(settings(cluster.bootstrap, prefix, "none", {}, TRANSACTION))
-        opened.callback(self.log.close)
-        self.crew: Crew = opened.enter_context(crew_on(folder / prefix, cluster.bootstrap, prefix))
-        self.watcher = opened.enter_context(Watcher(cluster.bootstrap, prefix))
-        held = load(SEED, CUSTOMERS)
-        self.first, self.second = held[: len(held) // 2], held[len(held) // 2 :]
-
-    def send(self, held: list[Sent]) -> None:
-        """Append input."""
-        send(self.cluster.bootstrap, self.prefix, held)
-
-    def break_one(self, step: str, how: str) -> Worker:
-        """Start a worker that breaks at a step; return it when it has."""
-        armed = f"{step}:{STEPS[step]}:{how}"
-        if step == "W10":
-            before = self.crew.start()
-            await_drained(self.log)
-            assert before.stop() == Exit.OK
-        bootstrap = self.cluster.proxied_bootstrap if step == "W13" else self.cluster.bootstrap
-        named = {"client.id": self.prefix, "records_max": "40"}
-        if step == "W13":
-            self.proxy.lose_reply(Api.END_TXN, nth=2, client=self.prefix)
-        victim = self.crew.start("0", armed, bootstrap, **named)
-        if step == "W9":
-            await_drained(self.log)
-            self.crew.start("1")
-        if how == "stop":
-            victim.await_frozen()
-        else:
-            assert victim.await_end() in HOW[how], victim.said
-        return victim
-
-    def thaw(self, victim: Worker) -> None:
-        """Let a frozen worker go on, whose work another has done; see that it changes nothing."""
-        before = records(self.cluster.bootstrap, self.prefix, OUTPUTS)
-        victim.thaw()
-        await_members(self.cluster, self.prefix, 2, unless=lambda: victim.code is not None)
-        if victim.code is None:
-            victim.stop()
-        assert victim.code in HOW["stop"], victim.said
-        assert records(self.cluster.bootstrap, self.prefix, OUTPUTS) == before
+def break_one(stage: Stage, proxy: Proxy, step: str, how: str, round_: int) -> Worker:
+    """Start a worker that breaks at a step; return it when it has."""
+    nth = STEPS[step] + (0 if STEPS[step] == 1 else round_)
+    bootstrap = ""
+    if step == "W10":
+        before = stage.crew.start()
+        stage.await_drained()
+        assert before.stop() == Exit.OK
+    elif step == "W13":
+        proxy.lose_reply(Api.END_TXN, nth=2 + round_, client=stage.prefix)
+        bootstrap = stage.cluster.proxied_bootstrap
+    named = {"client.id": stage.prefix, "records_max": "40"}
+    victim = stage.crew.start("0", f"{step}:{nth}:{how}", bootstrap, **named)
+    if step == "W9":
+        stage.await_drained()
+        stage.crew.start("1")
+    if how == "stop":
+        victim.await_frozen()
+    else:
+        victim.await_end()
+    assert victim.code in ENDED[how], victim.said
+    return victim
 
 
-def crash(cluster: Cluster, proxy: Proxy, folder: Path, prefix: str, step: str, how: str) -> None:
+def crash(cluster: Cluster, proxy: Proxy, folder: Path, step: str, how: str, round_: int) -> None:
     """Break a worker at a step in one way, let another do the rest, and check everything."""
-    with ExitStack() as opened:
-        stage = Stage(cluster, proxy, folder, prefix, opened)
-        stage.send(stage.first)
-        victim = stage.break_one(step, how)
+    with stage_on(cluster, folder) as stage:
+        held = load(SEED + round_, CUSTOMERS)
+        stage.send(held[: len(held) // 2])
+        victim = break_one(stage, proxy, step, how, round_)
         successor = stage.crew.start("1" if how == "stop" else "0")
-        stage.send(stage.second)
-        await_drained(stage.log)
+        stage.send(held[len(held) // 2 :])
+        stage.await_drained()
         if how == "stop":
             stage.thaw(victim)
-        assert successor.stop() == Exit.OK, successor.said
-        stage.watcher.assert_whole()
-        assert_exact(find(cluster.bootstrap, prefix))
+        stage.finish(successor)
 
 
 @pytest.fixture(scope="module")
 def runs(
     request: pytest.FixtureRequest, cluster: Cluster, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[dict[tuple[str, str], Future[None]]]:
-    """Yield every run that was asked for, some of them at the same time: they mostly wait."""
-    wanted = [
-        tuple(item.callspec.params[name] for name in ("step", "how"))
-        for item in request.session.items
-        if item.path == request.path and isinstance(item, pytest.Function)
-    ]
+) -> Iterator[dict[tuple[object, ...], Future[None]]]:
+    """Yield every run that was asked for."""
     folder = tmp_path_factory.mktemp("crashes")
-    with Proxy(cluster) as proxy, ThreadPoolExecutor(AT_ONCE) as pool:
-        yield {
-            (step, how): pool.submit(
-                crash, cluster, proxy, folder, f"{uuid4().hex[:8]}.{step}.{how}.", step, how
-            )
-            for step, how in wanted
-        }
+    with Proxy(cluster) as proxy:
+        run = partial(crash, cluster, proxy, folder)
+        with at_once(request, run, ("step", "how", "round_")) as under_way:
+            yield under_way
 
 
-@pytest.mark.parametrize("how", HOW)
+@pytest.mark.parametrize("round_", range(ROUNDS))
+@pytest.mark.parametrize("how", ENDED)
 @pytest.mark.parametrize("step", STEPS)
 def test_a_successor_makes_a_broken_worker_good(
-    step: str, how: str, runs: dict[tuple[str, str], Future[None]]
+    step: str, how: str, round_: int, runs: dict[tuple[object, ...], Future[None]]
 ) -> None:
     """Killed, failed, or frozen and replaced: nothing is lost, doubled or misattributed."""
-    runs[step, how].result()
+    runs[step, how, round_].result()
+
+
+@pytest.mark.parametrize("zombie", ZOMBIES)
+def test_a_zombie_whose_slot_was_taken_is_fenced(
+    zombie: str, cluster: Cluster, tmp_path: Path
+) -> None:
+    """Frozen in its commit and replaced in its own slot, it may write nothing, and ends."""
+    with stage_on(cluster, tmp_path) as stage:
+        stage.send(load(SEED, CUSTOMERS))
+        frozen = stage.crew.start("0", f"{zombie}:2:stop", records_max="40")
+        frozen.await_frozen()
+        successor = stage.crew.start("0")
+        stage.await_drained()
+        frozen.thaw()
+        stage.send(load(SEED + 1, CUSTOMERS, first=CUSTOMERS))
+        assert frozen.await_end() == Exit.FENCED, frozen.said
+        stage.finish(successor)

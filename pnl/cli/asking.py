@@ -42,7 +42,8 @@ def run_doctor(data: Path, *, as_json: bool) -> None:
 
         logs.configure()
         found += kafka_findings(loaded.settings, SystemClock())
-    if is_shared(loaded.settings) or folder.marker.is_file():
+    silent = any(each.check == "cluster" for each in found)
+    if not silent and (is_shared(loaded.settings) or folder.marker.is_file()):
         found += _inside(folder, loaded)
     if as_json:
         typer.echo(json.dumps([findings.as_json(each) for each in found], indent=2))

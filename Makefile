@@ -31,7 +31,7 @@ test-sink: $(VENV)/.ready ## the sink and a store over HTTP that is cut, killed,
 test-simulation: $(VENV)/.ready ## the runner on a simulated Kafka, crashed at every step, from seeds
 	$(PYTEST) -n 2 -m "simulation and not soak" tests
 
-test-soak: $(VENV)/.ready ## minutes of load, killed at random moments
+test-soak: $(VENV)/.ready kafka-jars ## minutes of load, killed at random moments
 	$(PYTEST) -m soak tests
 
 lint: $(VENV)/.ready ## format, types, import contracts, deployment files
@@ -59,6 +59,13 @@ check: lint test ## what CI runs first
 bench: $(VENV)/.ready ## speed, each figure behind a correctness gate
 	$(PY) -m bench.run
 
+bench-kafka: $(VENV)/.ready kafka-jars ## the same on a real broker and a store over HTTP
+	$(PY) -m bench.run kafka
+
+# PEERS is a folder with the bench of stream processors: bench.py, job.py and a program each.
+bench-peers: $(VENV)/.ready ## our runner beside other stream processors on one job: PEERS=folder
+	cd $(PEERS) && PYTHONPATH=$(CURDIR) $(CURDIR)/$(PY) bench.py run minimal kstreams-1 flink-1 --kind both --command "contact-pnl=$(CURDIR)/$(PY) -m bench.touch_attribution"
+
 # The second is for the image, without the embedded engine; the third builds our own wheel there.
 LOCK := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes
 lock: $(VENV)/.ready ## write the three locks anew
@@ -66,4 +73,4 @@ lock: $(VENV)/.ready ## write the three locks anew
 	$(LOCK) --no-annotate -c requirements.lock --excludes deploy/not-in-production.txt pyproject.toml -o requirements-production.lock
 	echo hatchling | $(LOCK) --no-annotate -c requirements.lock - -o deploy/build.lock
 
-.PHONY: help install run test test-kafka test-sink test-simulation test-soak kafka kafka-jars lint check bench lock
+.PHONY: help install run test test-kafka test-sink test-simulation test-soak kafka kafka-jars lint check bench bench-kafka bench-peers lock

@@ -1,4 +1,4 @@
-"""All benchmarks, each measurement in a process of its own: `make bench`.
+"""All benchmarks, each measurement in a process of its own: `make bench`, `make bench-kafka`.
 
 Every figure stands behind a correctness gate; a wrong result ends the run with exit code 1.
 """
@@ -9,32 +9,36 @@ import platform
 import subprocess
 import sys
 
-MEASURES = (
-    ("journeys", "100000"),
-    ("journeys", "1000000"),
-    ("pipeline", "100000"),
-    ("pipeline", "1000000"),
-    ("freshness", "1000", "30"),
+EMBEDDED = (
+    ("bench.measure", "journeys", "100000"),
+    ("bench.measure", "journeys", "1000000"),
+    ("bench.measure", "pipeline", "100000"),
+    ("bench.measure", "pipeline", "1000000"),
+    ("bench.measure", "freshness", "1000", "30"),
+)
+KAFKA = (
+    ("bench.on_kafka", "journeys", "500000"),
+    ("bench.sink", "100000"),
+    ("bench.on_kafka", "freshness", "5000", "30"),
 )
 
 
 def main() -> None:
     """Print one line per measurement as it ends, then where it ran."""
-    names = sys.argv[1:]
-    for measure in MEASURES:
-        if names and measure[0] not in names:
-            continue
+    measures = KAFKA if sys.argv[1:] == ["kafka"] else EMBEDDED
+    for measure in measures:
         ran = subprocess.run(  # noqa: S603
-            [sys.executable, "-m", "bench.measure", *measure], stdout=subprocess.PIPE, check=False
+            [sys.executable, "-m", *measure], stdout=subprocess.PIPE, check=False
         )
         if ran.returncode != 0:
             sys.exit(f"bench: {' '.join(measure)} failed")
-        result = json.loads(ran.stdout)
-        print(
-            f"{result.pop('measure'):10}",
-            "  ".join(f"{name} {value:,}" for name, value in result.items()),
-            flush=True,
-        )
+        for line in ran.stdout.splitlines():
+            result = json.loads(line)
+            print(
+                f"{result.pop('measure'):18}",
+                "  ".join(f"{name} {value:,}" for name, value in result.items()),
+                flush=True,
+            )
     load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
     where = f"{os.cpu_count()} cores, Python {platform.python_version()}"
     print(f"{where}, load average {load}")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-EVENTS = int(os.environ.get("PNL_SOAK_EVENTS", "1000000"))
+EVENTS = int(os.environ.get("PNL_SOAK_EVENTS", "200000"))
 KILLS = int(os.environ.get("PNL_SOAK_KILLS", "50"))
 SEED = int(os.environ.get("PNL_SOAK_SEED", "11"))
 LIMIT_SECONDS = 2400

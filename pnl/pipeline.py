@@ -27,6 +27,7 @@ from sinks.progress import is_reached
 from sinks.sink import GROUP as SINK
 from sinks.store import Store
 from streams.clock import Clock, Deadline
+from streams.kafka_log import KafkaLog
 from streams.log import Busy, EventLog, TopicPartition
 from streams.sqlite_log import SqliteLog
 from streams.topics import INPUT_NAMES, OUTPUT_NAMES, TOPICS
@@ -190,8 +191,8 @@ def outputs_end(log: EventLog) -> dict[TopicPartition, int]:
 
 
 def is_stored(log: EventLog, ends: Mapping[TopicPartition, int]) -> bool:
-    """Say whether the sink has committed every record before these ends."""
-    return _missing(log, log.committed(SINK), ends) == 0
+    """Say whether the sink has committed every record before these ends of outputs."""
+    return _missing(log, log.committed(SINK), ends, _unread(log)) == 0
 
 
 def behind(log: EventLog) -> tuple[int, int]:
@@ -205,8 +206,8 @@ def behind(log: EventLog) -> tuple[int, int]:
         for partition, end in log.end_offsets(topic).items()
     }
     # In this order: an output is there once its input is committed.
-    unapplied = _missing(log, log.committed(JOURNEYS), inputs)
-    return unapplied, _missing(log, log.committed(SINK), outputs_end(log))
+    unapplied = _missing(log, log.committed(JOURNEYS), inputs, 0)
+    return unapplied, _missing(log, log.committed(SINK), outputs_end(log), _unread(log))
 
 
 def is_caught_up(log: EventLog) -> bool:
@@ -214,11 +215,22 @@ def is_caught_up(log: EventLog) -> bool:
     return behind(log) == (0, 0)
 
 
+def _unread(log: EventLog) -> int:
+    """Return how many offsets before an output's end never hold a record.
+
+    On Kafka an output's last offset is the end of the transaction that wrote it.
+    """
+    return 1 if isinstance(log, KafkaLog) else 0
+
+
 def _missing(
-    log: EventLog, committed: Mapping[TopicPartition, int], ends: Mapping[TopicPartition, int]
+    log: EventLog,
+    committed: Mapping[TopicPartition, int],
+    ends: Mapping[TopicPartition, int],
+    unread: int,
 ) -> int:
     return sum(
         end - at
         for place, end in ends.items()
-        if (at := committed.get(place, 0)) < end and not is_reached(log, place, at, end)
+        if (at := committed.get(place, 0)) < end - unread and not is_reached(log, place, at, end)
     )

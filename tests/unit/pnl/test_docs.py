@@ -5,8 +5,11 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from pnl.cli.app import outcome
+from pnl.errors import RESTARTABLE, Exit
+from pnl.metrics import Metrics
 from pnl.settings import Settings
 from pnl.settings_load import load
 from tests.unit.pnl.program import ROOT
@@ -49,15 +52,42 @@ def test_the_documented_defaults_are_the_defaults(tmp_path: Path) -> None:
     assert shown.log.durability == default.log.durability
 
 
-@pytest.mark.parametrize("command", ["demo", "run", "import", "simulate", "report", "explain"])
+COMMANDS = (
+    "demo", "run", "import", "simulate", "report", "explain", "verify", "doctor", "resume",
+    "topics apply", "topics check", "migrate up", "migrate status",
+    "worker journeys", "worker sink", "worker auditor", "worker console",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_commands_in_the_documents_exist(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Every option that README and docs/cli.md give a command is one that it has."""
     text = (ROOT / "README.md").read_text("utf-8") + (DOCS / "cli.md").read_text("utf-8")
-    assert outcome([command, "--help"]) == 0
+    assert outcome([*command.split(), "--help"]) == 0
     known = capsys.readouterr().out
     for call in re.findall(rf"`?pnl {command}( [^`|#\n]*)", text):
         for option in re.findall(r"--[a-z-]+", call):
             assert option in known, f"pnl {command}{call}"
+
+
+def test_the_documented_exit_codes_are_all_there_are() -> None:
+    """docs/cli.md has a row for each code, and says truly which a supervisor starts again."""
+    text = (DOCS / "cli.md").read_text("utf-8")
+    assert {int(code) for code in re.findall(r"^\| (\d+) \|", text, re.MULTILINE)} == set(Exit)
+    assert "one that ends with 1, 3 or 5, or is killed" in text
+    assert RESTARTABLE - {Exit.INTERRUPTED} == {1, 3, 5}
+
+
+def test_the_documented_metrics_are_all_there_are() -> None:
+    """docs/cli.md names every metric of ours, and no other."""
+    registry = CollectorRegistry()
+    Metrics(registry)
+    names = {
+        family.name + ("_total" if family.type == "counter" else "")
+        for family in registry.collect()
+    }
+    text = (DOCS / "cli.md").read_text("utf-8")
+    assert set(re.findall(r"`(pnl_[a-z_]+)", text)) == names | {"pnl_worker_restarts_total"}
 
 
 def test_documents_link_to_what_is_there() -> None:

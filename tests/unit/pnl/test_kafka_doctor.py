@@ -2,7 +2,7 @@
 
 import pytest
 
-from pnl.kafka_checks import clock_finding, client_findings, group_findings, topic_findings
+from pnl.kafka_checks import client_findings, clock_finding, group_findings, topic_findings
 from streams.kafka_cluster import ClusterFacts, GroupFacts
 from streams.kafka_rules import Wrong
 from streams.kafka_settings import KafkaSettings

@@ -51,7 +51,12 @@ def item_key(customer_key: str, key: ItemKey) -> bytes:
 def revision_key(customer_key: str, key: ItemKey) -> bytes:
     """Return the state key of a forgotten fact's revision: no customer's keys begin like it."""
     kind, identity = key
-    return f"\0forgotten\0{customer_key}\0{kind}{identity}".encode()
+    return forgotten_prefix_of(customer_key) + f"{kind}{identity}".encode()
+
+
+def forgotten_prefix_of(customer_key: str) -> bytes:
+    """Return what the keys of a customer's forgotten revisions begin with: their shelf."""
+    return f"\0forgotten\0{customer_key}\0".encode()
 
 
 def encode_item(item: Item) -> bytes:

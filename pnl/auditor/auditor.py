@@ -284,7 +284,7 @@ class Auditor:
             else:
                 self._counts["skipped"] += 1
                 continue
-            ends = audit.recount.ends(self._log.epoch)
+            ends = audit.recount.ranges.ends(self._log.epoch)
             entries_end = position[TopicPartition(LEDGER, partition)]
             chosen = chosen_on(day, self._rules.share_ppm)
             work = Recomputation(self._log, self._policy, partition, ends, entries_end, chosen)

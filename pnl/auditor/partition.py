@@ -98,7 +98,9 @@ class PartitionAudit:
             got = self._entries(now, owed_only=False)
             read += got
             drained = drained and got < _READ
-        letters, vectors = self._letters(now), self._check_vectors()
+        may_have_letters = not batches or self.recount.letters.owed
+        letters = self._letters(now) if may_have_letters else 0
+        vectors = self._check_vectors()
         self._drained = drained and letters < _READ
         return read + letters + vectors
 
@@ -115,7 +117,7 @@ class PartitionAudit:
         """Hold what journeys committed against the batches, once all is read."""
         if not self._drained:
             return
-        ends = self.recount.ends(self._log.epoch)
+        ends = self.recount.ranges.ends(self._log.epoch)
         at: dict[str, int] = {}
         for topic in INPUT_NAMES:
             place = committed.get(TopicPartition(topic, self._partition))

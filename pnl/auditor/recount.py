@@ -14,6 +14,7 @@ from typing import Final
 
 from pnl.auditor.findings import Found
 from pnl.auditor.letters import Letters
+from pnl.auditor.ranges import Ranges, epoch_of
 from processors.results import Amendment, BatchRecord, BatchSource, LedgerRecord
 from streams.dead_letters import DeadLetter
 from streams.facts import Millis
@@ -42,6 +43,8 @@ class _Balance:
 
     def outside(self) -> str | None:
         """Return the topic whose causes do not lie in the batch's ranges, if there is one."""
+        if self.recorded_at is None:
+            return None  # a repair accounts for it
         for topic, (low, high) in self.causes.items():
             start, end = self.ranges.get(topic, (0, 0))
             if not start <= low <= high < end:
@@ -105,7 +108,7 @@ class Recount:
         self._is_void = is_void
         self._balances: dict[str, _Balance] = {}
         self._owing: dict[str, None] = {}
-        self._ends: dict[tuple[str, str], int] = {}
+        self.ranges = Ranges(partition)
         self._causes: dict[tuple[str, str], int] = {}
         self._runs: list[_Run] = []
         self._reversed: set[tuple[str, str, int]] = set()
@@ -125,11 +128,9 @@ class Recount:
             return
         self.batches += 1
         self.state_hash = record.state_hash
-        epoch = _epoch(record.batch_id)
-        is_repair = bool(record.amends or record.voids)
         for source in record.sources:
             self._dispositions_of(offset, source)
-            self._join(epoch, offset, source, is_repair=is_repair)
+            self.ranges.join(record.batch_id, offset, source)
             self.letters.expect(source, now)
         if record.out_rows or record.out_sum_minor:
             balance = self._balance(record.batch_id, now)
@@ -165,11 +166,11 @@ class Recount:
         balance.last = offset
         cause = record.cause
         if record.repair == "doubled":
-            self._repaired(_epoch(record.batch_id), cause.topic, cause.offset)
+            self._repaired(epoch_of(record.batch_id), cause.topic, cause.offset)
         elif not record.repair:
             low, high = balance.causes.get(cause.topic, (cause.offset, cause.offset))
             balance.causes[cause.topic] = min(low, cause.offset), max(high, cause.offset)
-            self._once(_epoch(record.batch_id), cause.topic, cause.offset, offset)
+            self._once(epoch_of(record.batch_id), cause.topic, cause.offset, offset)
         self._weigh(record.batch_id, balance)
 
     def take_letter(self, offset: int, letter: DeadLetter, now: Millis) -> None:
@@ -180,10 +181,10 @@ class Recount:
         """Take over where input offsets and causes stood before what is fed next."""
         for record in records:
             for source in record.sources:
-                self._ends[_epoch(record.batch_id), source.topic] = source.end
+                self.ranges.seed(record.batch_id, source)
             self.state_hash = record.state_hash
         for entry in entries:
-            epoch, cause = _epoch(entry.batch_id), entry.cause
+            epoch, cause = epoch_of(entry.batch_id), entry.cause
             if entry.repair == "doubled":
                 self._repaired(epoch, cause.topic, cause.offset)
             elif not entry.repair:
@@ -203,7 +204,13 @@ class Recount:
     def is_even(self) -> bool:
         """Whether all that was fed adds up: a good place to go on from."""
         return not (
-            self._balances or self.letters.odd or self._runs or self._found or self.shortages
+            self._balances
+            or self.letters.odd
+            or self.ranges.gaps
+            or self.ranges.found
+            or self._runs
+            or self._found
+            or self.shortages
         )
 
     def uneven(self) -> dict[str, Uneven]:
@@ -220,12 +227,8 @@ class Recount:
     def uneven_ms(self, now: Millis) -> int:
         """Return how long the oldest of what does not add up has been so."""
         oldest = [balance.since for balance in self._balances.values()]
-        oldest += [since for _, since in self.letters.odd.values()]
+        oldest += [odd.since for odd in self.letters.odd.values()]
         return max((now - since for since in oldest), default=0)
-
-    def ends(self, epoch: int) -> dict[str, int]:
-        """Return, by input topic, the offset up to which batches account for it."""
-        return {topic: end for (of, topic), end in self._ends.items() if of == str(epoch)}
 
     def found(self, now: Millis, *, read_all: bool) -> list[Found]:
         """Return what is found since the last call.
@@ -237,8 +240,8 @@ class Recount:
             self._settle(now, 0)
         elif read_all:
             self._settle(now, self._grace_ms)
-        found = self._found + self.letters.found
-        self._found, self.letters.found = [], []
+        found = self._found + self.ranges.found
+        self._found, self.ranges.found = [], []
         return found
 
     def compare_committed(
@@ -320,20 +323,6 @@ class Recount:
         elif records < span:
             self.shortages.append(Shortage(source.topic, source.start, source.end, records, offset))
 
-    def _join(self, epoch: str, offset: int, source: BatchSource, *, is_repair: bool) -> None:
-        key = epoch, source.topic
-        end = self._ends.get(key)
-        self._ends[key] = max(source.end, end or 0)
-        if end is None or source.start == end or is_repair:
-            return
-        what = "accounted for twice" if source.start < end else "accounted for by no batch"
-        low, high = sorted((source.start, end))
-        self._tell(
-            "R2",
-            f"{source.topic}/{self._partition} [{low}, {high})",
-            f"offsets {what}: see {BATCHES}/{self._partition}@{offset} and the record before it",
-        )
-
     def _once(self, epoch: str, topic: str, cause: int, offset: int) -> None:
         """Note a cause again: journeys go through a partition in order, each fact once."""
         key = epoch, topic
@@ -370,6 +359,7 @@ class Recount:
             del self._balances[batch_id]
             self._owing.pop(batch_id, None)
             self._tell("A1", f"batch {batch_id}", self._uneven(balance))
+        self.ranges.settle()
         for run in self._runs:
             self._tell(
                 "A1",
@@ -378,7 +368,7 @@ class Recount:
                 f" {LEDGER}/{self._partition}@{run.first} to @{run.last}",
             )
         self._runs.clear()
-        self.letters.settle(now, grace_ms)
+        self._found += self.letters.settle(now, grace_ms)
 
     def _uneven(self, balance: _Balance) -> str:
         where = f"{LEDGER}/{self._partition}"
@@ -395,8 +385,3 @@ class Recount:
 
     def _tell(self, law: str, subject: str, detail: str) -> None:
         self._found.append(Found(law, subject, detail))
-
-
-def _epoch(batch_id: str) -> str:
-    """Return the life of the log that a batch was in: its offsets begin anew in the next one."""
-    return batch_id.partition("-")[0]

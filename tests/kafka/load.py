@@ -40,11 +40,12 @@ IDS: Final = (
 
 
 class Sent(NamedTuple):
-    """A record to be appended to an input topic."""
+    """A record to be appended to an input topic, and the log's time of it."""
 
     topic: str
     key: bytes
     value: bytes
+    logged_at: int = LOGGED_AT
 
 
 def own(fact: Fact, number: int) -> Fact:
@@ -61,7 +62,10 @@ def load(seed: int, customers: int, kinds: Kinds = ALL, first: int = 0) -> list[
     mixed = [queue for queue in queues for _ in queue]
     dice.shuffle(mixed)
     at = {id(queue): iter(queue) for queue in queues}
-    return [next(at[id(queue)]) for queue in mixed]
+    return [
+        next(at[id(queue)])._replace(logged_at=LOGGED_AT + number)
+        for number, queue in enumerate(mixed)
+    ]
 
 
 def by_topic(records: Iterable[Sent]) -> list[list[Sent]]:
@@ -76,10 +80,8 @@ def by_topic(records: Iterable[Sent]) -> list[list[Sent]]:
 def send(bootstrap: str, prefix: str, records: Sequence[Sent]) -> None:
     """Append records; return when every copy has them."""
     sender = producer(bootstrap, acks="all", enable_idempotence=True, partitioner="murmur2_random")
-    for number, record in enumerate(records):
-        sender.produce(
-            prefix + record.topic, record.value, record.key, timestamp=LOGGED_AT + number
-        )
+    for topic, key, value, logged_at in records:
+        sender.produce(prefix + topic, value, key, timestamp=logged_at)
         sender.poll(0)
     assert sender.flush(60) == 0
 

@@ -14,12 +14,13 @@ from streams.kafka_log import KafkaLog
 from streams.log import Record
 from tests.kafka.checks import OUTPUTS, Found, assert_exact, find
 from tests.kafka.crew import Crew, Worker, crew_on
-from tests.kafka.draining import await_drained, await_members
+from tests.kafka.draining import GROUP, await_drained, await_members
 from tests.kafka.load import Sent, create_topics, send
 from tests.kafka.plain_log import records
 from tests.kafka.watcher import Watcher
 from tests.kafka.worker import TRANSACTION, settings
 from tests.support.kafka_broker import Cluster
+from tests.support.waiting import until
 
 AT_ONCE: Final = 6
 """So many runs at the same time: they mostly wait."""
@@ -45,6 +46,11 @@ class Stage:
         except TimeoutError as late:
             late.add_note(self.crew.said())
             raise
+
+    def await_some(self) -> None:
+        """Return once something more of the input was committed than is now."""
+        before = sum(self.log.committed(GROUP).values())
+        until(lambda: sum(self.log.committed(GROUP).values()) > before, 60, "a batch was committed")
 
     def await_members(
         self, count: int, unless: Callable[[], bool] = lambda: False, seconds: float = 60

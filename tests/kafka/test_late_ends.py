@@ -145,7 +145,7 @@ def test_a_torn_batch_is_found(
         ended: list[Exception] = []
         thread = threading.Thread(target=work_in_this_process, args=(stage, ended), daemon=True)
         thread.start()
-        come_late(stage, before_the_broker, fault, Api.PRODUCE, nth=3)
+        come_late(stage, before_the_broker, fault, Api.PRODUCE, nth=25)
         thread.join(60)
         assert ended
         monkeypatch.undo()
@@ -154,7 +154,7 @@ def test_a_torn_batch_is_found(
         if successor.code is None:
             assert successor.stop() == Exit.OK
             stage.watcher.await_whole()
-            assert stage.watcher.faults
+            assert stage.watcher.faults, ended
             assert not is_exact(find(cluster.bootstrap, stage.prefix))
         else:
             assert successor.code == Exit.DAMAGED

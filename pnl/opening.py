@@ -68,10 +68,14 @@ def kafka_topics(settings: Settings, clients: KafkaClients | None = None) -> Kaf
     return KafkaTopics(kafka_settings(settings), clients or librdkafka(), wish)
 
 
-def open_kafka(settings: Settings, *, slot: str = "") -> KafkaLog:
-    """Open the log on its cluster. TopicsRefused where its topics may not be used."""
+def open_kafka(settings: Settings, *, slot: str = "", reading: bool = False) -> KafkaLog:
+    """Open the log on its cluster. TopicsRefused where its topics may not be used.
+
+    Who is only `reading` loses nothing by a wrong setting: it asks for the card alone.
+    """
     clients = librdkafka()
-    card: Card = kafka_topics(settings, clients).opened()
+    topics = kafka_topics(settings, clients)
+    card: Card = topics.card() if reading else topics.opened()
     return KafkaLog(kafka_settings(settings, slot=slot, epoch=card.epoch), clients=clients)
 
 

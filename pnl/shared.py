@@ -32,7 +32,7 @@ class Shared:
 def shared(folder: DataFolder, settings: Settings, clock: Clock) -> Iterator[Shared]:
     """Open log and store meanwhile; CheckFailed while the store has no books yet."""
     with ExitStack() as opened:
-        log = open_kafka(settings)
+        log = open_kafka(settings, reading=True)
         opened.callback(log.close)
         store = Store.open(server_dsn(folder, settings))
         opened.callback(store.close)

@@ -122,6 +122,17 @@ class KafkaTopics:
             write_card(self._clients, self._settings, card)
         return self._judged(cluster)
 
+    def card(self) -> Card:
+        """Return the card, for who only reads; TopicsRefused where there is none yet."""
+        name = self._names[CARD]
+        topics = answered(
+            lambda: self._admin.list_topics(timeout=ANSWER_SECONDS).topics, "asking for the topics"
+        )
+        card = read_card(self._clients, self._settings) if name in topics else None
+        if card is None:
+            raise TopicsRefused(f"{name}: there is no card of the topics; run `pnl topics apply`")
+        return card
+
     def opened(self) -> Card:
         """Return the card of topics that may be used; TopicsRefused says which may not and why."""
         checked = self.check()

@@ -11,7 +11,7 @@ from pnl.reports.evidence import Freshness, PartitionFreshness
 from pnl.reports.sql import Queryable
 from streams.clock import Clock
 from streams.facts import Millis
-from streams.log import EventLog, TopicPartition
+from streams.log import Busy, EventLog, LogFailed, TopicPartition
 from streams.topics import INPUT_NAMES
 
 
@@ -33,13 +33,13 @@ def version(store: Queryable) -> tuple[int, ...]:
 
 
 def freshness(store: Queryable, clock: Clock, log: EventLog | None) -> Freshness:
-    """Return how current the figures are; without a log, what is behind is unknown."""
+    """Return how current the figures are; what is behind is unknown while no log answers."""
     rows = store.query(
         "SELECT log_partition, toUnixTimestamp64Milli(max(event_time_max)) AS as_of,"
         " toUnixTimestamp64Milli(max(logged_at_max)) AS logged"
         " FROM v_batches GROUP BY log_partition ORDER BY log_partition"
     )
-    behind = None if log is None else _behind(store, clock, log)
+    behind = None if log is None else _behind_if_known(store, clock, log)
     partitions = tuple(
         PartitionFreshness(
             partition=row["log_partition"],
@@ -65,6 +65,15 @@ def freshness(store: Queryable, clock: Clock, log: EventLog | None) -> Freshness
     )
 
 
+def _behind_if_known(
+    store: Queryable, clock: Clock, log: EventLog
+) -> dict[int, tuple[int, float]] | None:
+    try:
+        return _behind(store, clock, log)
+    except (Busy, LogFailed):  # the books can be read without it
+        return None
+
+
 def _behind(store: Queryable, clock: Clock, log: EventLog) -> dict[int, tuple[int, float]]:
     """Return, per partition number, the records not yet stored and the age of the oldest."""
     done = _stored_to(store, log.epoch)
@@ -77,8 +86,9 @@ def _behind(store: Queryable, clock: Clock, log: EventLog) -> dict[int, tuple[in
             records, seconds = found.get(partition, (0, 0.0))
             if stored < end:
                 oldest = log.read(topic, partition, stored, 1)
-                age = max(0, now - oldest[0].logged_at) / 1000 if oldest else 0.0
-                records, seconds = records + end - stored, max(seconds, age)
+                if oldest:  # the last offsets may hold no record
+                    age = max(0, now - oldest[0].logged_at) / 1000
+                    records, seconds = records + end - stored, max(seconds, age)
             found[partition] = records, seconds
     return found
 

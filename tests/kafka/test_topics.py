@@ -59,8 +59,9 @@ def test_before_anything_is_created_every_topic_is_missing(topics: KafkaTopics) 
     """A check creates nothing, and says what to run."""
     assert len(grave(topics)) == len(ROLES)
     assert all("pnl topics apply" in sentence for sentence in grave(topics).values())
-    with pytest.raises(TopicsRefused, match="run `pnl topics apply`"):
-        topics.opened()
+    for ask in (topics.opened, topics.card):
+        with pytest.raises(TopicsRefused, match="run `pnl topics apply`"):
+            ask()
 
 
 def test_what_is_created_is_as_it_must_be(topics: KafkaTopics) -> None:
@@ -69,7 +70,7 @@ def test_what_is_created_is_as_it_must_be(topics: KafkaTopics) -> None:
     checked = topics.apply(correct=False, new_epoch=False, say=said.append)
     assert checked.grave == ()
     assert len(said) == len(ROLES) + 1
-    assert topics.opened() == checked.card
+    assert topics.opened() == topics.card() == checked.card
     assert checked.card is not None
     assert (checked.card.epoch, checked.card.partitions) == (1, 2)
     said.clear()

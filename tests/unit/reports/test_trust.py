@@ -12,7 +12,8 @@ from processors.results import BatchRecord, BatchSource
 from sinks.store import Store
 from streams.clock import ManualClock
 from streams.dead_letters import DeadLetter
-from streams.log import Outgoing
+from streams.log import Busy, Outgoing
+from streams.memory_log import MemoryLog, MemoryPlace
 from streams.sqlite_log import SqliteLog
 from tests.support.books import Books, at, chain, control, cost, order, sold
 
@@ -120,6 +121,22 @@ def test_what_is_behind_is_counted_in_the_log(books: Books, store: Store, tmp_pa
         found = reports.freshness()
         assert (found.behind_records, found.behind_seconds) == (0, 0.0)
         assert [each.behind_records for each in found.partitions] == [0]
+
+
+class SilentLog(MemoryLog):
+    """A log that does not answer."""
+
+    def end_offsets(self, topic: str) -> dict[int, int]:
+        """Give up, as when no broker answers."""
+        raise Busy(topic)
+
+
+def test_the_books_can_be_read_while_the_log_is_silent(books: Books, store: Store) -> None:
+    """What is behind is unknown then, the figures are as current as they are."""
+    books.as_of("2024-06-03")
+    clock = ManualClock(at("2026-01-01"))
+    found = Reports(store, Policy(), clock, SilentLog(MemoryPlace(clock))).freshness()
+    assert (found.as_of, found.behind_records) == (at("2024-06-03"), None)
 
 
 def test_filters_offer_the_values_in_the_books(books: Books, reports: Reports) -> None:

@@ -66,6 +66,7 @@ class Broker:
         self.topics: dict[str, list[PartitionLog]] = {}
         self.groups = Groups(pace)
         self.down_until = 0.0
+        self.mute_until = 0.0
         self.transactional: dict[str, Transactional] = {}
         self._now_ms = now_ms
         self._marks_take = marks_take
@@ -90,6 +91,14 @@ class Broker:
         """Answer nothing for so long; what was acknowledged stays."""
         self.down_until = max(self.down_until, self.pace.now() + seconds)
         self.pace.at(self.down_until - self.pace.now(), self.groups.greet_all)
+
+    def mute(self, seconds: float) -> None:
+        """Do what is asked for so long, and have the answers lost."""
+        self.mute_until = max(self.mute_until, self.pace.now() + seconds)
+
+    def is_heard(self) -> bool:
+        """Say whether its answers arrive."""
+        return self.is_up() and self.pace.now() >= self.mute_until
 
     # Producing
 

@@ -48,6 +48,7 @@ class Cast:
     trace: Callable[[str], None]
     theme: Theme = THEMES["mixed"]
     session_ms: int = 6_000
+    gather_ms: int = 40
     chance: float = 0.0
     """Of one more accident in the life of a process."""
     restarts: bool = True
@@ -130,6 +131,8 @@ class Cast:
             # After some of the requests that follow, or before all of them.
             soon = self.random.uniform(0.0, 0.012)
             self.pace.at(soon, lambda: self.network.broker.stop(accident.seconds))
+        elif accident.action == "mute":
+            self.network.broker.mute(accident.seconds)
         else:
             self.stop(player, accident.seconds)
             if accident.action == "replace":
@@ -169,7 +172,9 @@ class Cast:
             self.told[text.partition(", slot")[2].partition(": ")[2].partition(":")[0]] += 1
             self.trace(f"{player.process.name:>10} says {text}")
 
-        log = KafkaLog(settings(player.slot, said, self.session_ms), clients=clients)
+        log = KafkaLog(
+            settings(player.slot, said, self.session_ms, self.gather_ms), clients=clients
+        )
         worker = JourneysWorker(
             log,
             self.policy,

@@ -16,8 +16,9 @@ TRANSACTIONS = ("EndTxn", "AddPartitionsToTxn", "AddOffsetsToTxn", "TxnOffsetCom
 FAILPOINTS = (
     "W0", "W1", "W2", "W3", "W4", "W5", "W6", "W7", "W8", "W9", "W10", "W11", "W12", "W13",
 )  # fmt: skip
-ACTIONS = ("crash", "crash", "crash", "stop", "stop", "raise", "replace", "cut")
-"""`stop` freezes the process, `replace` also starts another in its slot, `cut` stops the broker."""
+ACTIONS = ("crash", "crash", "crash", "stop", "stop", "raise", "replace", "cut", "mute")
+"""`stop` freezes the process, `replace` also starts another in its slot; `cut` stops the broker,
+`mute` only its answers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +34,7 @@ class Weather:
     slow: float
     refused: float
     """The broker answers that something of its own went wrong: the transaction must be aborted."""
+    late_is: tuple[str, ...] = TRANSACTIONS
 
 
 CALM = Weather(lost=0, unanswered=0, late=0, again=0, slow=0, refused=0)
@@ -43,7 +45,8 @@ WEATHERS = (
     Weather(lost=0.0, unanswered=0.0, late=0.15, again=0, slow=0.0, refused=0.0),
     Weather(lost=0.0, unanswered=0.0, late=0.0, again=0, slow=0.0, refused=0.03),
 )
-LATE = Weather(lost=0.0, unanswered=0.0, late=0.25, again=0, slow=0.0, refused=0.0)
+SLOW = Weather(lost=0, unanswered=0, late=0, again=0, slow=0.2, refused=0)
+LATE = Weather(lost=0, unanswered=0, late=0.35, again=0, slow=0.15, refused=0, late_is=("EndTxn",))
 HAUNTED = Weather(lost=0.01, unanswered=0.01, late=0.01, again=0.25, slow=0.02, refused=0.01)
 """Ends of transactions come twice without a word: the known limit."""
 
@@ -57,6 +60,7 @@ class Theme:
     """
 
     weathers: tuple[Weather, ...] = WEATHERS
+    gathers_ms: tuple[int, ...] = (40, 40, 300)
     chances: tuple[float, ...] = (0.0, 0.5, 0.75)
     steps: tuple[str, ...] = FAILPOINTS
     actions: tuple[str, ...] = ACTIONS
@@ -76,7 +80,7 @@ THEMES = {
         weathers=(CALM, LATE),
         chances=(0.8,),
         steps=("W5", "W6", "W6", "W7"),
-        actions=("cut",),
+        actions=("cut", "mute"),
         seconds=((9.0, 16.0),),
         nth_max=8,
         sessions_ms=(20_000, 20_000, 6_000),
@@ -84,15 +88,33 @@ THEMES = {
     "zombies": Theme(
         weathers=(CALM, *WEATHERS),
         chances=(0.8,),
-        steps=("W1", "W3", "W4", "W5", "W6", "W6", "W7", "W10"),
+        steps=("W1", "W3", "W4", "W4", "W5", "W6", "W6", "W6", "W7", "W10"),
         actions=("stop", "stop", "replace"),
-        seconds=((6.1, 9.8), (6.1, 9.8), (9.0, 16.0)),
-        nth_max=12,
+        seconds=((6.1, 9.8), (6.1, 9.8), (6.1, 9.8), (9.0, 16.0)),
+        nth_max=6,
+        sessions_ms=(6_000,),
+        slots=(2, 3),
+    ),
+    "slow commits": Theme(
+        weathers=(CALM,),
+        chances=(0.85,),
+        steps=("W3", "W6", "W6"),
+        actions=("stop",),
+        seconds=((7.0, 9.5),),
+        nth_max=5,
+        mishaps_max=0,
         sessions_ms=(6_000,),
         slots=(2, 3),
     ),
     "late": Theme(weathers=(LATE,), chances=(0.0, 0.5), slots=(1, 2)),
-    "storm": Theme(mishaps=("leave", "join", "kill", "compact"), mishaps_max=25, slots=(2, 3, 4)),
+    "storm": Theme(
+        weathers=(SLOW, *WEATHERS),
+        chances=(0.0, 0.5),
+        gathers_ms=(300, 1_500),
+        mishaps=("leave", "join", "join", "kill", "compact"),
+        mishaps_max=40,
+        slots=(2, 3),
+    ),
 }
 
 
@@ -118,7 +140,7 @@ class SeededFates:
         if drawn < weather.unanswered:
             return Fate(there, None, there + random.uniform(0.001, 0.5))
         drawn -= weather.unanswered
-        if drawn < weather.late and api in TRANSACTIONS:
+        if drawn < weather.late and api in weather.late_is:
             return Fate(random.uniform(0.05, 1.5), None, random.uniform(0.005, 0.05))
         drawn -= weather.late
         if drawn < weather.again and api == "EndTxn":

@@ -82,6 +82,7 @@ class FakeClients:
         self._process = process
         self._whims = whims
         self._count = 0
+        self._producers: dict[str, FakeProducer] = {}
 
     def consumer(self, config: Mapping[str, object]) -> FakeConsumer:
         """Return a consumer."""
@@ -96,9 +97,15 @@ class FakeClients:
         on_error: Callable[[KafkaError], None],
         on_statistics: Callable[[str], None] | None = None,
     ) -> FakeProducer:
-        """Return a producer."""
+        """Return a producer. Its predecessor of the same id is destroyed: nobody holds it."""
         self._process.assert_alive()
-        return FakeProducer(self._network, self._process, config, on_error, on_statistics)
+        name = str(config.get("transactional.id", ""))
+        if name in self._producers:
+            self._producers[name].destroy()
+        made = FakeProducer(self._network, self._process, config, on_error, on_statistics)
+        if name:
+            self._producers[name] = made
+        return made
 
     def admin(self, config: Mapping[str, object]) -> FakeAdmin:  # noqa: ARG002
         """Return a client that asks about topics."""

@@ -243,7 +243,7 @@ class FakeConsumer:
     def _has_news(self, wanted: int) -> bool:  # noqa: ARG002
         if self._ops or self._notices or self._closed:
             return True
-        return self._broker.is_up() and any(
+        return self._broker.is_heard() and any(
             not reading.paused
             and (
                 self._broker.partition(place).has_news(
@@ -255,7 +255,7 @@ class FakeConsumer:
         )
 
     def _take(self, found: list[Message], wanted: int) -> None:
-        if not self._broker.is_up():
+        if not self._broker.is_heard():
             return
         for place in self._whims.shuffled(list(self._reading)):
             reading = self._reading[place]

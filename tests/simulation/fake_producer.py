@@ -283,6 +283,10 @@ class FakeProducer:
         """Return the cluster's metadata."""
         raise NotImplementedError(topic, timeout)
 
+    def destroy(self) -> None:
+        """Send nothing more, as when nobody holds the object any longer."""
+        self._closed = True
+
     @held
     def __len__(self) -> int:
         """Return how many records are not delivered."""
@@ -441,7 +445,7 @@ class FakeProducer:
 
     def _pump_if_alive(self) -> None:
         self._pump_due = False
-        if self._process.dead:
+        if self._process.dead or self._closed:
             return
         late = self._process.stopped_until - self._now()
         if late > 0:
@@ -498,6 +502,7 @@ class FakeProducer:
         )
 
     def _not_added(self, refusal: Refusal) -> None:
+        self._requests -= 1
         if refusal.code == KafkaError.CONCURRENT_TRANSACTIONS:
             self._later(self._pump)
         elif refusal.code in (*_FENCING, KafkaError.INVALID_TXN_STATE):
@@ -598,6 +603,7 @@ class FakeProducer:
             if result is LOST or _is_passing(result):
                 self._repeat_offsets(sending, term, result, self._add_offsets)
             elif isinstance(result, Refusal):
+                self._requests -= 1
                 self._offsets_refused(sending, result)
             else:
                 self._commit_offsets(sending, term)

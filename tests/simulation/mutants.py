@@ -5,11 +5,12 @@ The last ones are mistakes that were really made, and that the simulation found.
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
 from pnl.engine import JourneysHandler
+from streams.clock import Deadline
 from streams.kafka_clients import IsolationLevel, TopicPartition
 from streams.kafka_consumer import KafkaConsumer
 from streams.kafka_producer import SlotProducer
@@ -23,7 +24,6 @@ from tests.simulation.fake_producer import FakeProducer
 from tests.simulation.groups import NO_GENERATION, Membership
 
 Patch = pytest.MonkeyPatch
-Mutant = Callable[[Patch], None]
 
 
 def nothing(*_: Any, **__: Any) -> None:
@@ -97,7 +97,13 @@ def restore_of_uncommitted_records(patch: Patch) -> None:
 
 def no_new_producer_after_a_doubt(patch: Patch) -> None:
     """Go on with the producer whose commit may have been sent twice."""
-    patch.setattr(SlotProducer, "_judge", nothing)
+
+    def begin(self: SlotProducer) -> None:
+        self._begun = Deadline(self._limit)
+        self._call(self._producer.begin_transaction)
+        self.is_open = True
+
+    patch.setattr(SlotProducer, "begin", begin)
 
 
 def no_look_at_the_assignment(patch: Patch) -> None:
@@ -174,25 +180,32 @@ def damage_seen_by_the_late(patch: Patch) -> None:
     patch.setattr(Restore, "is_outdated", lambda _: False)
 
 
+class Mutant(NamedTuple):
+    """A way to break the protocol, and the theme of the seeds in which it shows."""
+
+    breaks: Callable[[Patch], None]
+    theme: str
+
+
 MUTANTS: dict[str, Mutant] = {
-    mutant.__name__: mutant
-    for mutant in (
-        offsets_outside_the_transaction,
-        promotion_before_the_commit,
-        no_rewind_after_an_abort,
-        no_generation,
-        restore_to_the_last_stable_offset,
-        restore_of_uncommitted_records,
-        no_new_producer_after_a_doubt,
-        no_look_at_the_assignment,
-        records_of_a_former_assignment,
-        no_drop_of_a_lost_batch,
-        a_lost_commit_never_happened,
-        a_lost_commit_always_happened,
-        a_record_taken_while_partitions_are,
-        a_state_that_forgets_its_last_batch,
-        a_position_before_the_commit,
-        damage_seen_by_the_late,
+    breaks.__name__.replace("_", " "): Mutant(breaks, theme)
+    for breaks, theme in (
+        (offsets_outside_the_transaction, "mixed"),
+        (promotion_before_the_commit, "mixed"),
+        (no_rewind_after_an_abort, "mixed"),
+        (no_generation, "zombies"),
+        (restore_to_the_last_stable_offset, "slow commits"),
+        (restore_of_uncommitted_records, "mixed"),
+        (no_new_producer_after_a_doubt, "late"),
+        (no_look_at_the_assignment, "mixed"),
+        (records_of_a_former_assignment, "storm"),
+        (no_drop_of_a_lost_batch, "mixed"),
+        (a_lost_commit_never_happened, "unanswered"),
+        (a_lost_commit_always_happened, "unanswered"),
+        (a_record_taken_while_partitions_are, "mixed"),
+        (a_state_that_forgets_its_last_batch, "mixed"),
+        (a_position_before_the_commit, "slow commits"),
+        (damage_seen_by_the_late, "zombies"),
     )
 }
 
@@ -201,8 +214,5 @@ MUTANTS: dict[str, Mutant] = {
 def mutated(name: str) -> Iterator[None]:
     """Break the protocol in one way."""
     with pytest.MonkeyPatch.context() as patch:
-        MUTANTS[name](patch)
+        MUTANTS[name].breaks(patch)
         yield
-
-
-__all__ = ("MUTANTS", "mutated")

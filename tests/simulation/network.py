@@ -116,7 +116,7 @@ class Network:
                 self.pace.at(fate.answered, lambda: answer(result))
 
         def answer(result: Any) -> None:
-            self._deliver(process, answered, result if self.broker.is_up() else LOST)
+            self._deliver(process, answered, result if self.broker.is_heard() else LOST)
 
         def arrive_again() -> None:
             if not self.broker.is_up():

@@ -20,14 +20,22 @@ QUICK = {
 
 
 def settings(
-    slot: str = "0", said: Callable[[str], None] = lambda _: None, session_ms: int = 6_000
+    slot: str = "0",
+    said: Callable[[str], None] = lambda _: None,
+    session_ms: int = 6_000,
+    gather_ms: int = 40,
 ) -> KafkaSettings:
     """Return the settings of one worker."""
     return KafkaSettings(
-        client={**QUICK, "session.timeout.ms": str(session_ms)},
+        client={
+            **QUICK,
+            "session.timeout.ms": str(session_ms),
+            "max.poll.interval.ms": str(session_ms if session_ms <= 6_000 else 60_000),
+        },
         slot=slot,
         states=STATES,
         transaction_timeout=timedelta(seconds=10),
+        gather=timedelta(milliseconds=gather_ms),
         said=said,
     )
 

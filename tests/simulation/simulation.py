@@ -47,26 +47,28 @@ class Outcome:
 class Simulation:
     """Everything of one seed."""
 
-    def __init__(self, seed: int, *, verbose: bool = False) -> None:
+    def __init__(self, seed: int, *, theme: str | None = None, verbose: bool = False) -> None:
         self.random = Random(seed)
         self.outcome = Outcome(seed)
         self.verbose = verbose
         self.pace = VirtualPace()
         random = self.random
-        self.name = random.choice(("mixed", "mixed", *THEMES))
-        theme = self.theme = THEMES[self.name]
+        drawn = random.choice(("mixed", "zombies", *THEMES))
+        self.name = theme or drawn
+        self.theme = THEMES[self.name]
         self.fates = SeededFates(random, CALM)
         self.broker = Broker(self.pace, self.now_ms, lambda: random.uniform(0.0, 0.02))
         create_topics(self.broker, random.choice((1, 2, 3)))
         trace = self.trace if verbose else None
         self.network = Network(self.pace, self.broker, self.fates, trace)
         policy = policy_by(random.choice)
-        self.cast = Cast(self.pace, self.network, random, policy, self.trace, theme)
-        self.cast.session_ms = random.choice(theme.sessions_ms)
+        self.cast = Cast(self.pace, self.network, random, policy, self.trace, self.theme)
+        self.cast.session_ms = random.choice(self.theme.sessions_ms)
+        self.cast.gather_ms = random.choice(self.theme.gathers_ms)
         self.auditor = Auditor(self.broker)
         self.facts: list[tuple[str, Fact]] = []
         self.dead: set[tuple[str, int, int]] = set()
-        self.slots = random.choice(theme.slots)
+        self.slots = random.choice(self.theme.slots)
         self.is_calm = False
 
     def now_ms(self) -> int:
@@ -109,8 +111,8 @@ class Simulation:
         for number in range(self.slots):
             slot = str(number)
             self.pace.at(random.choice((0.0, random.uniform(0, 20))), self._starting(slot))
-        arrivals = arrivals_by(random, random.randint(3, 10), 16)
-        bursts = [random.uniform(0.0, ROUGH_SECONDS * 0.9) for _ in range(random.randint(1, 6))]
+        arrivals = arrivals_by(random, random.randint(4, 14), 16)
+        bursts = [random.uniform(0.0, ROUGH_SECONDS * 0.9) for _ in range(random.randint(3, 12))]
         for arrival in arrivals:
             self.pace.at(
                 random.choice(bursts) + random.expovariate(1.0),
@@ -282,6 +284,6 @@ def virtual_time(pace: VirtualPace, reach: Any) -> Iterator[None]:
         clock.time, plan._plan = was  # type: ignore[attr-defined]
 
 
-def simulate(seed: int, *, verbose: bool = False) -> Outcome:
-    """Run one seed."""
-    return Simulation(seed, verbose=verbose).run()
+def simulate(seed: int, *, theme: str | None = None, verbose: bool = False) -> Outcome:
+    """Run one seed, of its own theme or of another."""
+    return Simulation(seed, theme=theme, verbose=verbose).run()

@@ -213,6 +213,11 @@ class Recount:
             or self.shortages
         )
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether all adds up, and journeys have committed what the batches account for."""
+        return self.is_even and not self._strays
+
     def uneven(self) -> dict[str, Uneven]:
         """Return, by batch, what does not add up of those fed so far."""
         return {

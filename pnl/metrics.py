@@ -103,6 +103,12 @@ class Metrics:
         self.audit = Gauge(
             "pnl_audit", "What the auditor counts, by name", ("figure",), registry=registry
         )
+        self.unattributed = Gauge(
+            "pnl_unattributed_minor",
+            "Net revenue that no contact earned, in minor units",
+            ("currency",),
+            registry=registry,
+        )
         self.store_freshness = Gauge(
             "pnl_store_freshness_seconds",
             "Age of the oldest input record that is not in the store",

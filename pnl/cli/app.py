@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from pnl.cli.cluster import migrate, resume, topics, worker
+from pnl.cli.cluster import migrate, rebuild, repair, resume, topics, worker
 from pnl.cli.ending import INTERRUPTED_TEXT, end_on_signals, ending
 from pnl.cli.options import DATA_DEFAULT, Data, Format, Plain, Port, Shown, ShownPlain
 from pnl.errors import Exit
@@ -295,6 +295,8 @@ app.add_typer(topics)
 app.add_typer(migrate)
 app.add_typer(worker)
 app.command(epilog='Example:  pnl resume --reason "batch 1-0-7 was repaired"')(resume)
+app.command(epilog='Example:  pnl repair --reason "R2 of Monday"')(repair)
+app.command(epilog="Example:  pnl rebuild --accept-differences")(rebuild)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -149,6 +149,42 @@ def resume(
     data: Data = DATA_DEFAULT,
 ) -> None:
     """Let the sink go on that an alarm of the auditor had halted."""
-    from pnl.cli.working import run_resume
+    from pnl.cli.mending import run_resume
 
     run_resume(data, reason)
+
+
+def repair(
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why it is done; kept.")],
+    data: Data = DATA_DEFAULT,
+    *,
+    accept: Annotated[
+        bool, typer.Option("--accept", help="Make good what is found; else it is only shown.")
+    ] = False,
+) -> None:
+    """Find what a torn batch did to the log, show it, and with --accept make it good.
+
+    Stop all workers of journeys first. Nothing is deleted: what stands twice is taken back by
+    entries of its own, what is missing is booked. Exit 1 if something is torn and not made good.
+    """
+    from pnl.cli.mending import run_repair
+
+    run_repair(data, reason, accept=accept)
+
+
+def rebuild(
+    data: Data = DATA_DEFAULT,
+    *,
+    accept_differences: Annotated[
+        bool,
+        typer.Option("--accept-differences", help="The store is known to be wrong; exchange it."),
+    ] = False,
+) -> None:
+    """Fill the store's tables anew from the log, check them, put them in the place of the old.
+
+    Sinks may go on meanwhile. Nothing is exchanged while a law is broken in the new tables, or
+    while their totals differ from the old ones unasked.
+    """
+    from pnl.cli.mending import run_rebuild
+
+    run_rebuild(data, accept_differences=accept_differences)

@@ -16,7 +16,6 @@ from pnl.cli.topics import on_kafka
 from pnl.datafolder import DataFolder
 from pnl.health import listen
 from pnl.metrics import Metrics, process_metrics
-from pnl.opening import open_kafka
 from pnl.runtime import tune_collector
 from pnl.settings import Settings
 from pnl.settings_load import load
@@ -81,18 +80,6 @@ def run_console(data: Path, port: int | None) -> None:
     ):
         stopping.wait()
     server.check()
-
-
-def run_resume(data: Path, reason: str) -> None:
-    """Let the sink go on after an alarm of the auditor; the reason is kept."""
-    from pnl.auditor.notices import resume
-
-    log = open_kafka(_begin(data))
-    try:
-        halted = resume(log, reason, SystemClock().now_ms())
-    finally:
-        log.close()
-    typer.echo("Nothing had halted the sink." if halted is None else f"It goes on; {halted}.")
 
 
 def _begin(data: Path) -> Settings:

@@ -25,6 +25,9 @@ from streams.runner import Runner
 from streams.topics import INPUT_NAMES, JOURNEYS_STATE, OUTPUT_NAMES
 
 _LOGGER: Final = logging.getLogger("pnl")
+_UNATTRIBUTED: Final = """
+SELECT currency, sum(amount_minor) AS minor
+FROM v_rollup_hourly WHERE line = 'unattributed' GROUP BY currency"""
 RESTORING: Final = "This worker does not own its partitions yet, or restores their state."
 
 
@@ -173,11 +176,13 @@ class SinkRole:
         return None if trouble is None else f"The store takes no rows: {trouble}"
 
     def measure(self) -> None:
-        """Measure the lag, and how old what is not stored is; from any thread."""
+        """Measure lag, freshness and what nobody earned; from any thread."""
         self._owned.show_lag(self.sink.progress(), OUTPUT_NAMES)
         for each in freshness(self._store, self._clock, self._log).partitions:
             if each.behind_seconds is not None:
                 self._metrics.store_freshness.labels(str(each.partition)).set(each.behind_seconds)
+        for row in self._store.query(_UNATTRIBUTED):
+            self._metrics.unattributed.labels(row["currency"]).set(row["minor"])
 
     def close(self) -> None:
         """Give the group up."""

@@ -236,6 +236,16 @@ def test_a_halted_sink_says_so_and_goes_on_when_it_is_resumed(centre: Centre) ->
     until(lambda: get(SINK, "/readyz")[0] == 200, 30, "resumed")
 
 
+def test_the_store_is_filled_anew_while_workers_go_on(centre: Centre) -> None:
+    """The tables come from the log alone, and the statement stays as it was."""
+    before = answer("report", "statement", cwd=centre.folder)
+    rebuilt = pnl("rebuild", cwd=centre.folder)
+    assert rebuilt.returncode == 0, rebuilt.stderr
+    assert rebuilt.stdout.endswith("0 totals are others now.\n")
+    assert answer("report", "statement", cwd=centre.folder) == before
+    assert answer("verify", cwd=centre.folder)["ok"]
+
+
 def test_a_second_worker_in_a_slot_fences_the_first(
     cluster: Cluster, facts: Path, tmp_path: Path
 ) -> None:
@@ -312,6 +322,8 @@ def test_one_process_does_it_all_with_an_embedded_store(
         assert answer("verify", cwd=tmp_path)["ok"]
         process.send_signal(signal.SIGTERM)
         assert process.wait(STOP_SECONDS_MAX) == 0
+        looked = pnl("repair", "--reason", "a look", cwd=tmp_path)
+        assert (looked.returncode, looked.stdout) == (0, "Nothing is torn.\n")
     finally:
         process.kill()
         process.communicate()

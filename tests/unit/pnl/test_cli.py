@@ -15,7 +15,8 @@ from sinks.store_errors import Remedy, StoreError
 from streams.log import Busy, Fenced, LogDamaged, LogFailed
 
 COMMANDS = (
-    "demo", "run", "import", "simulate", "report", "explain", "verify", "doctor", "resume",
+    "demo", "run", "import", "simulate", "report", "explain", "verify", "doctor",
+    "resume", "repair", "rebuild",
     "topics apply", "topics check", "migrate up", "migrate status",
     "worker journeys", "worker sink", "worker auditor", "worker console",
 )  # fmt: skip

@@ -53,7 +53,8 @@ def test_the_documented_defaults_are_the_defaults(tmp_path: Path) -> None:
 
 
 COMMANDS = (
-    "demo", "run", "import", "simulate", "report", "explain", "verify", "doctor", "resume",
+    "demo", "run", "import", "simulate", "report", "explain", "verify", "doctor",
+    "resume", "repair", "rebuild",
     "topics apply", "topics check", "migrate up", "migrate status",
     "worker journeys", "worker sink", "worker auditor", "worker console",
 )  # fmt: skip

@@ -121,7 +121,8 @@ def test_what_is_dropped_counts_nothing(log: MemoryLog, metrics: Metrics) -> Non
 def test_the_sink_tells_what_it_stored_and_how_fresh_that_is(
     journeys: JourneysRole, metrics: Metrics, log: MemoryLog, store: Store
 ) -> None:
-    """Records, time of a flush, and the age of what is not stored, by partition."""
+    """Records, time of a flush, revenue nobody earned, and the age of what is not stored."""
+    append(log, [order("o9", at(2), 700, customer_id="nobody-called")])
     journeys.step(NOW)
     sink = SinkRole(log, store, metrics, CLOCK, code_version="test")
     while sink.step(timedelta()):
@@ -131,6 +132,7 @@ def test_the_sink_tells_what_it_stored_and_how_fresh_that_is(
     assert value(metrics, "pnl_sink_flush_seconds_count") == 1
     assert value(metrics, "pnl_sink_stalled") == 0
     assert {value(metrics, "pnl_store_freshness_seconds", partition=n) for n in "01"} <= {0, None}
+    assert value(metrics, "pnl_unattributed_minor", currency="GBP") == 700
     append(log, [contact("later", at(4))])
     CLOCK.advance(timedelta(seconds=30))
     sink.measure()

@@ -144,7 +144,9 @@ class KafkaConsumer:
             yield opened
             self._commit(client, opened)
         except BaseException as error:
-            if self._producer.is_open and not isinstance(error, Fenced | LogFailed):
+            if isinstance(error, Fenced | LogFailed):
+                self._fail(error)
+            elif self._producer.is_open:
                 with self._ending_us():
                     self._producer.abort()
             elif not isinstance(error, Busy):

@@ -166,7 +166,8 @@ class Cast:
         self.start_later(player, self.random.uniform(0.1, 2.0))
 
     def _work(self, player: Player) -> None:
-        clients = FakeClients(self.network, player.process, SeededWhims(self.random))
+        whims = SeededWhims(self.random)
+        clients = FakeClients(self.network, player.process, whims, replaces=True)
 
         def said(text: str) -> None:
             self.told[text.partition(", slot")[2].partition(": ")[2].partition(":")[0]] += 1

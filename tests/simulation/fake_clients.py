@@ -75,9 +75,21 @@ class FakeAdmin:
 
 
 class FakeClients:
-    """Makes the clients of one process."""
+    """Makes the clients of one process.
 
-    def __init__(self, network: Network, process: Process, whims: Whims | None = None) -> None:
+    With `replaces` a producer of the same transactional id destroys the one before: nobody in the
+    process holds that any longer.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        process: Process,
+        whims: Whims | None = None,
+        *,
+        replaces: bool = False,
+    ) -> None:
+        self._replaces = replaces
         self._network = network
         self._process = process
         self._whims = whims
@@ -97,10 +109,10 @@ class FakeClients:
         on_error: Callable[[KafkaError], None],
         on_statistics: Callable[[str], None] | None = None,
     ) -> FakeProducer:
-        """Return a producer. Its predecessor of the same id is destroyed: nobody holds it."""
+        """Return a producer."""
         self._process.assert_alive()
         name = str(config.get("transactional.id", ""))
-        if name in self._producers:
+        if self._replaces and name in self._producers:
             self._producers[name].destroy()
         made = FakeProducer(self._network, self._process, config, on_error, on_statistics)
         if name:

@@ -197,13 +197,15 @@ class RealPace:
 
     def at(self, delay: float, act: Act) -> None:
         """Have something happen once so many seconds are over and somebody is about."""
-        self._count += 1
-        heapq.heappush(self._heap, (self.now() + delay, self._count, act))
-        self._changed.notify_all()
+        with self._changed:
+            self._count += 1
+            heapq.heappush(self._heap, (self.now() + delay, self._count, act))
+            self._changed.notify_all()
 
     def touch(self) -> None:
         """Wake whoever waits."""
-        self._changed.notify_all()
+        with self._changed:
+            self._changed.notify_all()
 
     @contextmanager
     def hold(self) -> Iterator[None]:

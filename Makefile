@@ -61,6 +61,7 @@ bench: $(VENV)/.ready ## speed, each figure behind a correctness gate
 
 bench-kafka: $(VENV)/.ready kafka-jars ## the same on a real broker and a store over HTTP
 	$(PY) -m bench.run kafka
+	$(PY) -m bench.parts 200000
 
 # PEERS is a folder with the bench of stream processors: bench.py, job.py and a program each.
 bench-peers: $(VENV)/.ready ## our runner beside other stream processors on one job: PEERS=folder

@@ -140,7 +140,7 @@ class Watcher:
 
     def _is_past(self, ends: dict[tuple[str, int], int]) -> bool:
         assert self._died is None, self._died
-        passed = all(self._at.get(place, 0) >= end for place, end in ends.items())
+        passed = all(self._at.get(place, 0) >= end for place, end in ends.items() if end)
         return passed and not any(self._due.values())
 
     def _ends(self, places: list[tuple[str, int]]) -> dict[tuple[str, int], int]:

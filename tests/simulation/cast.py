@@ -35,6 +35,7 @@ class Player:
     accidents: Accidents
     closing: bool = False
     ended: str = ""
+    started: float = 0.0
 
 
 @dataclass(eq=False)
@@ -68,7 +69,7 @@ class Cast:
         self.started += 1
         process = Process(f"{slot}.{self.started}")
         accidents = accidents_by(self.random, self.theme, self.chance)
-        player = self.players[slot] = Player(slot, process, accidents)
+        player = self.players[slot] = Player(slot, process, accidents, started=self.pace.now())
         self.trace(f"{process.name:>10} starts; {accidents.planned or ''}")
         self.pace.start(process, lambda: self._live(player))
 
@@ -176,21 +177,34 @@ class Cast:
         log = KafkaLog(
             settings(player.slot, said, self.session_ms, self.gather_ms), clients=clients
         )
-        worker = JourneysWorker(
-            log,
-            self.policy,
-            code_version=CODE_VERSION,
-            records_max=self.random.choice((1, 2, 5, 20)),
-            hot_customers=self.random.choice((2, 1_000)),
-        )
-        while not player.closing:
+        worker = self._made(log, player)
+        while worker is not None and not player.closing:
             try:
                 worker.step(STEP)
             except Busy as busy:
                 self.told["busy"] += 1
                 self.trace(f"{player.process.name:>10} is busy: {busy}")
                 pause(self.random.uniform(0.01, 0.2))
-        worker.close()
+        if worker is not None:
+            worker.close()
         log.close()
         if player.slot in self.players and self.players[player.slot] is player:
             player.ended = "left"
+
+    def _made(self, log: KafkaLog, player: Player) -> JourneysWorker | None:
+        """Return the worker as soon as a broker answers; None if it is to leave before."""
+        records_max = self.random.choice((1, 2, 5, 20))
+        hot = self.random.choice((2, 1_000))
+        while not player.closing:
+            try:
+                return JourneysWorker(
+                    log,
+                    self.policy,
+                    code_version=CODE_VERSION,
+                    records_max=records_max,
+                    hot_customers=hot,
+                )
+            except Busy as busy:
+                self.trace(f"{player.process.name:>10} is busy: {busy}")
+                pause(self.random.uniform(0.1, 1.0))
+        return None

@@ -164,6 +164,10 @@ class SeededFates:
         """Say whether the application is told of a broken connection."""
         return self._random.random() < 0.3
 
+    def counts(self) -> bool:
+        """Say whether the statistics count it as one; they always count the retry."""
+        return self._random.random() < 0.5
+
 
 class SeededWhims:
     """What a reader cannot rely on."""

@@ -341,7 +341,8 @@ class FakeProducer:
 
     def _broke(self) -> None:
         """Count a broken connection: seldom does the application hear of it, save by statistics."""
-        self._breaks += 1
+        if self._network.fates.counts():
+            self._breaks += 1
         if self._network.fates.tells():
             error = KafkaError(KafkaError._TRANSPORT, "b:1/1: Disconnected")
             self._events.append(lambda: self._on_error(error))

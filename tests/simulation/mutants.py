@@ -5,6 +5,7 @@ The last ones are mistakes that were really made, and that the simulation found.
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any, NamedTuple
 
 import pytest
@@ -106,6 +107,16 @@ def no_new_producer_after_a_doubt(patch: Patch) -> None:
     patch.setattr(SlotProducer, "begin", begin)
 
 
+def no_wait_for_statistics(patch: Patch) -> None:
+    """Take a slow commit for one that was sent once."""
+    patch.setattr(SlotProducer, "_await_news", lambda self: self._producer.poll(0))
+
+
+def no_look_at_the_clock(patch: Patch) -> None:
+    """Believe the statistics of before a commit's end."""
+    patch.setattr("streams.kafka_producer.SWIFT", timedelta(hours=1))
+
+
 def no_look_at_the_assignment(patch: Patch) -> None:
     """Go on with the customers in memory after partitions were taken away and given back."""
     patch.setattr(KafkaConsumer, "assignment", 1)
@@ -197,6 +208,8 @@ MUTANTS: dict[str, Mutant] = {
         (restore_to_the_last_stable_offset, "slow commits"),
         (restore_of_uncommitted_records, "mixed"),
         (no_new_producer_after_a_doubt, "late"),
+        (no_wait_for_statistics, "late"),
+        (no_look_at_the_clock, "late"),
         (no_look_at_the_assignment, "mixed"),
         (records_of_a_former_assignment, "storm"),
         (no_drop_of_a_lost_batch, "mixed"),

@@ -55,6 +55,10 @@ class Fates(Protocol):
         """Say whether the application is told of a broken connection."""
         ...
 
+    def counts(self) -> bool:
+        """Say whether the statistics count it as one; they always count the retry."""
+        ...
+
 
 class Calm:
     """Nothing is lost and nothing takes time."""
@@ -74,6 +78,10 @@ class Calm:
     def tells(self) -> bool:
         """Say whether the application is told of a broken connection."""
         return False
+
+    def counts(self) -> bool:
+        """Say whether the statistics count it as one."""
+        return True
 
 
 class Network:

@@ -243,6 +243,9 @@ class Simulation:
     def _judge(self) -> None:
         for text in self.cast.broken:
             self._fail(f"a worker ended by an error of ours: {text}")
+        for player in self.cast._all():
+            if player.started > ROUGH_SECONDS + 5.0 and player.ended.startswith("LogFailed"):
+                self._fail(f"DL8 {player.process.name}, when all was well: {player.ended}")
         self.auditor.look()
         found = [*self.cast.damaged, *recount(self.broker)]
         is_hidden = self.fates.doubled > 0

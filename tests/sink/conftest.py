@@ -8,6 +8,7 @@ import pytest
 
 from sinks.store import Store
 from tests.support.chdb_http import ChdbServer
+from tests.support.waiting import until
 
 TIMEOUT = timedelta(seconds=2)
 """How long a store of these tests waits for an answer."""
@@ -34,6 +35,7 @@ def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChdbServ
 def server(shared_server: ChdbServer) -> Iterator[ChdbServer]:
     """Return the server, with nothing broken and empty tables."""
     shared_server.heal()
+    until(shared_server.is_idle, 30, "what the last test left behind has ended")
     empty(shared_server)
     yield shared_server
     if not shared_server.is_up():

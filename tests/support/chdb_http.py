@@ -138,6 +138,10 @@ class ChdbServer:
         """Take back the faults that have not happened; forget the statements received."""
         self._control({"heal": True})
 
+    def is_idle(self) -> bool:
+        """Whether no statement is running: a client that gave up leaves its own behind."""
+        return self._control({})["running"] == 0
+
     def pending(self) -> int:
         """Return how many faults are still to happen."""
         return int(self._control({})["pending"])
@@ -186,6 +190,7 @@ class _Engine:
         self._lock = threading.Lock()
         self._faults: list[dict[str, Any]] = []
         self._received: list[tuple[str, dict[str, str]]] = []
+        self.running = 0
 
     def control(self, order: dict[str, Any]) -> dict[str, Any]:
         """Follow an order of `ChdbServer`."""
@@ -196,10 +201,16 @@ class _Engine:
             self._faults += order.get("faults", [])
             wanted = order.get("statements", "\0")
             return {
+                "running": self.running,
                 "pending": sum(fault["times"] for fault in self._faults),
                 "statements": [each for each in self._received if wanted in each[0]],
                 "cpu_seconds": time.process_time(),
             }
+
+    def counted(self, by: int) -> None:
+        """Count a statement that begins or ends."""
+        with self._lock:
+            self.running += by
 
     def fault(self, statement: str, parameters: dict[str, str]) -> dict[str, Any]:
         """Remember a statement; return what goes wrong with it."""
@@ -262,8 +273,12 @@ class _Front(BaseHTTPRequestHandler):
             body = lz4.frame.decompress(body)
         if self.path == CONTROL:
             self._reply(200, json.dumps(self.engine.control(json.loads(body))).encode())
-        else:
+            return
+        self.engine.counted(1)
+        try:
             self._statement(body)
+        finally:
+            self.engine.counted(-1)
 
     def _body(self) -> bytes:
         return self.rfile.read(int(self.headers.get("Content-Length", 0)))

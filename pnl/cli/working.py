@@ -1,5 +1,6 @@
 """`pnl worker`: one role, in this process or in several under a supervisor."""
 
+import os
 import socket
 import sys
 from collections.abc import Callable, Sequence
@@ -66,7 +67,14 @@ def run_worker(
         "sink": maker.sink,
         "auditor": maker.auditor,
     }
-    work(role, makes[role], metrics=process_metrics(), stopping=stopping, bound=bound)
+    work(
+        role,
+        makes[role],
+        metrics=process_metrics(),
+        stopping=stopping,
+        bound=bound,
+        supervisor=None if descriptor is None else os.getppid(),
+    )
 
 
 def run_console(data: Path, port: int | None) -> None:

@@ -75,12 +75,14 @@ def work(
     metrics: Metrics,
     stopping: Stopping,
     bound: socket.socket | None,
+    supervisor: int | None = None,
 ) -> None:
     """Run a worker until `stopping`; raises what ended it otherwise.
 
     `make` opens what the role needs on the stack. While no broker answers it is tried again.
+    `supervisor` is the process under which it runs, and with which it ends.
     """
-    health, parent = Health(), os.getppid()
+    health = Health()
     made: list[Role] = []
     health.need(lambda: made[0].missing() if made else STARTING)
     with ExitStack() as opened, answering(bound, health, metrics.text):
@@ -90,7 +92,7 @@ def work(
         made.append(role)
         stepping = Stepping(name, role, metrics, stopping, health)
         health.need(lambda: stepping.busy)
-        gauges = Gauges((role.measure, lambda: _end_with(parent, stopping)), metrics)
+        gauges = Gauges((role.measure, lambda: _end_with(supervisor, stopping)), metrics)
         gauges.start()
         opened.callback(gauges.stop, CLOSE_SECONDS)
         stepping.run()
@@ -129,7 +131,7 @@ def patiently(make: Callable[[], T], stopping: threading.Event, health: Health) 
     return None
 
 
-def _end_with(parent: int, stopping: Stopping) -> None:
-    """Stop when the process that started us is gone: its successor starts our slot anew."""
-    if os.getppid() != parent:
+def _end_with(supervisor: int | None, stopping: Stopping) -> None:
+    """Stop when the supervisor is gone: its successor starts our slot anew."""
+    if supervisor is not None and os.getppid() != supervisor:
         stopping.set()

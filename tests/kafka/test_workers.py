@@ -37,11 +37,14 @@ class Centre:
     folder: Path
     facts: Path
 
-    def import_all(self) -> None:
-        """Import every fact; the workers must be there."""
-        for topic in INPUT_NAMES:
-            counts = answer("import", topic, self.facts / f"{topic}.jsonl", cwd=self.folder)
-            assert counts["applied"] == counts["read"] > 0
+    def import_all(self, folder: Path) -> None:
+        """Import every fact by the settings of a folder; wait for the last ones."""
+        *first, last = INPUT_NAMES
+        for topic in first:
+            counts = answer("import", topic, self.facts / f"{topic}.jsonl", "--no-wait", cwd=folder)
+            assert counts["read"] > 0
+        counts = answer("import", last, self.facts / f"{last}.jsonl", cwd=folder)
+        assert counts["applied"] == counts["read"] > 0
 
 
 def configure(folder: Path, cluster: Cluster, dsn: str) -> None:
@@ -134,7 +137,7 @@ def centre(bare: Centre) -> Iterator[Centre]:
         worker(bare, "sink", port=SINK),
         worker(bare, "auditor", port=AUDITOR),
     ):
-        bare.import_all()
+        bare.import_all(bare.folder)
         yield bare
 
 
@@ -144,17 +147,11 @@ def samples(port: int, name: str) -> list[float]:
     return [float(line.rpartition(" ")[2]) for line in lines if line.startswith(name)]
 
 
-def embedded(centre: Centre, folder: Path) -> Path:
-    """Import the same facts into a data folder; return where."""
-    for topic in INPUT_NAMES:
-        answer("import", topic, centre.facts / f"{topic}.jsonl", cwd=folder)
-    return folder
-
-
 def test_workers_give_the_statement_that_one_process_gives(centre: Centre, tmp_path: Path) -> None:
     """Facts through Kafka, two journeys and a sink are the books of an embedded run, all laws."""
     on_kafka = answer("report", "statement", "--by", "queue", cwd=centre.folder)
-    alone = answer("report", "statement", "--by", "queue", cwd=embedded(centre, tmp_path))
+    centre.import_all(tmp_path)
+    alone = answer("report", "statement", "--by", "queue", cwd=tmp_path)
     assert on_kafka == alone
     assert answer("verify", cwd=centre.folder)["ok"]
 
@@ -259,6 +256,18 @@ def test_a_second_worker_in_a_slot_fences_the_first(
             pnl("import", ORDERS, facts / "orders.jsonl", "--no-wait", cwd=tmp_path)
             assert first.wait(60) == Exit.FENCED
             assert get(other, "/healthz")[0] == 200
+
+
+def test_workers_end_with_their_supervisor(cluster: Cluster, facts: Path, tmp_path: Path) -> None:
+    """One that was killed leaves no process behind in its slots."""
+    apart = Centre(tmp_path, facts)
+    configure(tmp_path, cluster, "http://nowhere:1")
+    assert pnl("topics", "apply", cwd=tmp_path).returncode == 0
+    with worker(apart, "journeys", "--processes", "2", port=PAGE) as supervisor:
+        assert len(children(apart)) == 2
+        supervisor.kill()
+        supervisor.wait(10)
+        until(lambda: children(apart) == [], 60, "its processes are gone")
 
 
 REFUSED: dict[str, Callable[[str], str]] = {

@@ -27,6 +27,8 @@ Log: TypeAlias = SqliteLog | KafkaLog
 
 _LOGGER: Final = logging.getLogger("kafka")
 _EMBEDDED: Final = "chdb:"
+_ALL_IN_ONE: Final = "-run"
+"""What the slot of `pnl run` and `pnl demo` ends in."""
 
 
 def is_on_kafka(settings: Settings) -> bool:
@@ -82,7 +84,8 @@ def open_kafka(settings: Settings, *, slot: str = "", reading: bool = False) -> 
 def open_log(folder: DataFolder, settings: Settings, clock: Clock) -> Log:
     """Open the event log of the settings: that of a data folder, or that on a cluster."""
     if is_on_kafka(settings):
-        return open_kafka(settings)
+        # Not the slot of a worker on this host, which would be fenced.
+        return open_kafka(settings, slot=f"{kafka_settings(settings).slot}{_ALL_IN_ONE}")
     return SqliteLog(folder.log, clock=clock, durability=settings.log.durability)
 
 

@@ -118,7 +118,7 @@ class Auditor:
         if self._notices.repairs != self._repairs:
             self._begin()
         now = self._clock.now_ms()
-        read = sum(audit.advance(now) for audit in self._partitions.values())
+        read = self._advance(now)
         found = [each for audit in self._partitions.values() for each in audit.found(now)]
         if self._since_watch is None or self._since_watch.elapsed() >= self._rules.watch_every:
             self._since_watch = Stopwatch()
@@ -208,6 +208,15 @@ class Auditor:
         }
         if self._night is not None:
             self._night = self._nightly(self._day)
+
+    def _advance(self, now: Millis) -> int:
+        if not self._partitions:
+            return 0
+        ends = {topic: self._log.end_offsets(topic) for topic in TOPICS}
+        return sum(
+            audit.advance(now, {topic: ends[topic].get(partition, 0) for topic in TOPICS})
+            for partition, audit in self._partitions.items()
+        )
 
     def _look_around(self, now: Millis) -> list[Found]:
         found: list[Found] = []

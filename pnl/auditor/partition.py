@@ -4,6 +4,7 @@ Law: it reads committed records alone and in their order, and of the ledger only
 batch records read so far account for it; so what is uneven is little, whatever the log holds.
 """
 
+from collections.abc import Mapping
 from typing import Final, Protocol
 
 import msgspec
@@ -72,13 +73,20 @@ class PartitionAudit:
         )
         self.recount.letters.judged = self._at[DEAD_LETTERS] == positions.get(DEAD_LETTERS, 0)
         self._drained = False
+        self._ends: Mapping[str, int] = {}
+        self._dry_at: dict[str, int] = {}
         self._others: list[Found] = []
         self.vectors = 0
         if not self.whole:
             self._seed(notices)
 
-    def advance(self, now: Millis) -> int:
-        """Read and recount some more; return how many records that were."""
+    def advance(self, now: Millis, ends: Mapping[str, int] | None = None) -> int:
+        """Read and recount some more; return how many records that were.
+
+        `ends` are the topics' end offsets, where the caller knows them: what was read to the end
+        is not asked for again before there is more.
+        """
+        self._ends = ends or {}
         batches = self._read(BATCHES, _BATCHES_READ)
         for record in batches:
             if record.value is not None:
@@ -125,7 +133,7 @@ class PartitionAudit:
                 continue
             if topic in ends:
                 at[topic] = place
-            elif self.whole:
+            elif self.whole and place > 0:
                 start = self._log.start_offsets(topic).get(self._partition, 0)
                 if place > start:
                     at[topic], ends[topic] = place, start
@@ -138,7 +146,13 @@ class PartitionAudit:
         return {TopicPartition(topic, self._partition): at for topic, at in self._at.items()}
 
     def _read(self, topic: str, records_max: int) -> list[Record]:
-        return self._log.read(topic, self._partition, self._at[topic], records_max)
+        end = self._ends.get(topic)
+        if end is not None and self._dry_at.get(topic) == end:
+            return []
+        records = self._log.read(topic, self._partition, self._at[topic], records_max)
+        if end is not None and len(records) < records_max:
+            self._dry_at[topic] = end
+        return records
 
     def _entries(self, now: Millis, *, owed_only: bool) -> int:
         records = self._read(LEDGER, _READ)
@@ -157,6 +171,8 @@ class PartitionAudit:
                         )
                     )
             self._at[LEDGER] = record.offset + 1
+        if records and self._at[LEDGER] <= records[-1].offset:
+            self._dry_at.pop(LEDGER, None)  # the rest is read when it is owed
         return len(records)
 
     def _letters(self, now: Millis) -> int:

@@ -35,6 +35,7 @@ class Watch:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._stuck: dict[TopicPartition, tuple[int, Millis]] = {}
+        self._first: dict[TopicPartition, tuple[int, int, Millis | None]] = {}
         self._judged: Counter[str] = Counter()
         self.sink_behind_ms = 0
 
@@ -43,20 +44,34 @@ class Watch:
         committed = log.committed(SINK_GROUP)
         found, oldest = [], 0
         for topic in OUTPUT_NAMES:
-            starts = log.start_offsets(topic)
             for partition, end in log.end_offsets(topic).items():
-                at = committed.get(TopicPartition(topic, partition), 0)
-                at = max(at, starts.get(partition, 0))
-                records = log.read(topic, partition, at, 1) if at < end else []
-                if not records:
+                place = TopicPartition(topic, partition)
+                at = committed.get(place, 0)
+                logged_at = self._first_logged_at(log, place, at, end) if at < end else None
+                if logged_at is None:
                     continue
-                age = max(0, now - records[0].logged_at)
+                age = max(0, now - logged_at)
                 oldest = max(oldest, age)
                 if age >= _ms(self._limits.sink_behind):
                     detail = f"not stored since {age // 1000} seconds, the log goes up to @{end}"
                     found.append(Found("A2", f"{topic}/{partition}@{at}", detail))
         self.sink_behind_ms = oldest
         return found
+
+    def _first_logged_at(
+        self, log: EventLog, place: TopicPartition, at: int, end: int
+    ) -> Millis | None:
+        """Return when the record at an offset was logged; None if none is there before the end.
+
+        A log is asked once: what it says of these offsets does not change.
+        """
+        known = self._first.get(place)
+        if known is not None and known[0] == at and (known[2] is not None or known[1] == end):
+            return known[2]
+        records = log.read(*place, at, 1)
+        logged_at = records[0].logged_at if records else None
+        self._first[place] = at, end, logged_at
+        return logged_at
 
     def held_up(self, ends: Mapping[TopicPartition, tuple[int, int]], now: Millis) -> list[Found]:
         """A3: return the partitions whose last stable offset stands before their end for too long.

@@ -44,12 +44,13 @@ class GroupFacts:
 class ClusterFacts:
     """A cluster as it is; topics and groups by the names they have there.
 
-    `settings` are those of the broker asked; all brokers of a cluster should have the same.
+    `settings` are those of the broker asked, None where this user may not see them; all brokers of
+    a cluster should have the same.
     """
 
     identity: str
     brokers: int
-    settings: Mapping[str, str]
+    settings: Mapping[str, str] | None
     topics: Mapping[str, TopicFacts]
 
 
@@ -68,13 +69,21 @@ def read_groups(admin: AdminClient, names: Iterable[str]) -> dict[str, GroupFact
 def _cluster(admin: AdminClient, names: set[str]) -> ClusterFacts:
     described: Any = admin.describe_cluster(request_timeout=ANSWER_SECONDS).result()
     present = sorted(names & set(admin.list_topics(timeout=ANSWER_SECONDS).topics))
-    node = str(described.nodes[0].id)
     return ClusterFacts(
         identity=str(described.cluster_id),
         brokers=len(described.nodes),
-        settings=_settings(admin, [ConfigResource(ResourceType.BROKER, node)])[node],
+        settings=_broker_settings(admin, str(described.nodes[0].id)),
         topics=_topics(admin, present) if present else {},
     )
+
+
+def _broker_settings(admin: AdminClient, node: str) -> dict[str, str] | None:
+    try:
+        return _settings(admin, [ConfigResource(ResourceType.BROKER, node)])[node]
+    except KafkaException as raised:
+        if raised.args[0].code() == KafkaError.CLUSTER_AUTHORIZATION_FAILED:
+            return None
+        raise
 
 
 def _groups(admin: AdminClient, names: list[str]) -> dict[str, GroupFacts]:

@@ -263,8 +263,16 @@ def _short_memory(shown: str, facts: TopicFacts, wish: Wish) -> Iterator[Wrong]:
 
 
 def broker_wrongs(cluster: ClusterFacts, wish: Wish) -> Iterator[Wrong]:
-    """Yield what is wrong with the brokers' settings."""
-    settings = cluster.settings
+    """Yield what is wrong with the brokers' settings, or that they could not be seen."""
+    if cluster.settings is None:
+        yield _broker(
+            "what they are set to",
+            "not told",
+            "whether transactions and groups are kept long enough cannot be seen",
+            "let a user with DescribeConfigs on the cluster run `pnl doctor` once",
+            grave=False,
+        )
+    settings = cluster.settings or {}
     timeout_ms = wish.transaction_timeout // timedelta(milliseconds=1)
     longest = settings.get("transaction.max.timeout.ms")
     if longest is not None and int(longest) < timeout_ms:

@@ -154,6 +154,13 @@ def test_brokers_settings_are_looked_at(case: tuple[str, str]) -> None:
     assert (sentence in wrong.sentence, wrong.grave) == (True, grave)
 
 
+def test_brokers_that_may_not_be_asked_are_a_warning() -> None:
+    """A worker need not have rights on the cluster; somebody should look once."""
+    (wrong,) = broker_wrongs(ClusterFacts(identity="c", brokers=3, settings=None, topics={}), WISH)
+    assert not wrong.grave
+    assert "DescribeConfigs" in wrong.cure
+
+
 def test_internal_topics_with_one_copy_are_told() -> None:
     """With the broker that holds them, every group's place is lost."""
     internal = replace(facts(LEDGER, {}), copies=1)

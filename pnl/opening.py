@@ -6,6 +6,7 @@ those of their card and set as the promises need them.
 
 import logging
 import socket
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final, TypeAlias
 
@@ -25,6 +26,8 @@ from streams.topics import STATES
 
 Log: TypeAlias = SqliteLog | KafkaLog
 
+REPAIR_TRANSACTION: Final = timedelta(minutes=10)
+"""A partition's whole state is written in one transaction; brokers allow 15 minutes."""
 _LOGGER: Final = logging.getLogger("kafka")
 _EMBEDDED: Final = "chdb:"
 _ALL_IN_ONE: Final = "-run"
@@ -70,15 +73,21 @@ def kafka_topics(settings: Settings, clients: KafkaClients | None = None) -> Kaf
     return KafkaTopics(kafka_settings(settings), clients or librdkafka(), wish)
 
 
-def open_kafka(settings: Settings, *, slot: str = "", reading: bool = False) -> KafkaLog:
+def open_kafka(
+    settings: Settings, *, slot: str = "", reading: bool = False, repairing: bool = False
+) -> KafkaLog:
     """Open the log on its cluster. TopicsRefused where its topics may not be used.
 
-    Who is only `reading` loses nothing by a wrong setting: it asks for the card alone.
+    Who is only `reading` loses nothing by a wrong setting: it asks for the card alone. Who is
+    `repairing` takes a state as it is, and has time for a long transaction.
     """
     clients = librdkafka()
     topics = kafka_topics(settings, clients)
     card: Card = topics.card() if reading else topics.opened()
-    return KafkaLog(kafka_settings(settings, slot=slot, epoch=card.epoch), clients=clients)
+    told = kafka_settings(settings, slot=slot, epoch=card.epoch)
+    if repairing:
+        told = replace(told, repairing=True, transaction_timeout=REPAIR_TRANSACTION)
+    return KafkaLog(told, clients=clients)
 
 
 def open_log(folder: DataFolder, settings: Settings, clock: Clock) -> Log:

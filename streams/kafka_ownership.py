@@ -172,6 +172,8 @@ class Ownership:
                 state.assert_whole(f"{topic}/{number}", known)
         except LogDamaged:
             if self._restore is None or not self._restore.is_outdated():
+                if self._settings.repairing:
+                    return True
                 raise
             self._restore = Restore(self._clients, self._settings, topic, coming)
             return False

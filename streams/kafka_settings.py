@@ -60,6 +60,8 @@ class KafkaSettings:
     transaction_timeout: timedelta = timedelta(seconds=12)
     gather: timedelta = timedelta(milliseconds=40)
     """How long a batch is gathered after its first record, unless it fills sooner."""
+    repairing: bool = False
+    """Whether state that contradicts the committed offsets is taken as it is, to be repaired."""
     said: Callable[[str], None] = lambda _: None
 
     def consumer(self, group: str) -> dict[str, object]:

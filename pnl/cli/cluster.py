@@ -161,14 +161,24 @@ def repair(
     accept: Annotated[
         bool, typer.Option("--accept", help="Make good what is found; else it is only shown.")
     ] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="First set the offsets to those the state goes up to.")
+    ] = False,
+    rebuild_state: Annotated[
+        bool,
+        typer.Option("--rebuild-state", help="First work a damaged state out anew from the facts."),
+    ] = False,
 ) -> None:
     """Find what a torn batch did to the log, show it, and with --accept make it good.
 
     Stop all workers of journeys first. Nothing is deleted: what stands twice is taken back by
     entries of its own, what is missing is booked. Exit 1 if something is torn and not made good.
+    --resume and --rebuild-state are for a partition that workers refuse; they write at once.
     """
-    from pnl.cli.mending import run_repair
+    from pnl.cli.mending import run_repair, run_repair_state
 
+    if resume or rebuild_state:
+        run_repair_state(data, reason, rebuild=rebuild_state)
     run_repair(data, reason, accept=accept)
 
 

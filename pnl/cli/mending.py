@@ -12,6 +12,7 @@ from pnl.cli.topics import on_kafka
 from pnl.datafolder import DataFolder
 from pnl.opening import open_kafka, server_dsn
 from pnl.repairing.repair import render, repair
+from pnl.repairing.state import repair_state
 from pnl.version import code_version
 from sinks.rebuild import RebuildStopped, rebuild
 from sinks.store import Store
@@ -43,6 +44,22 @@ def run_repair(data: Path, reason: str, *, accept: bool) -> None:
     typer.echo(render(done))
     if not done.is_clean and not done.written:
         raise typer.Exit(1)
+
+
+def run_repair_state(data: Path, reason: str, *, rebuild: bool) -> None:
+    """Bring state and offsets together, and say what was done."""
+    settings = on_kafka(data)
+    with closing(open_kafka(settings, slot=SLOT, repairing=True)) as log:
+        said = repair_state(
+            log,
+            settings.policy(),
+            SystemClock(),
+            reason=reason,
+            code_version=code_version(),
+            rebuild=rebuild,
+        )
+    for sentence in said or ["State and offsets agree."]:
+        typer.echo(sentence)
 
 
 def run_rebuild(data: Path, *, accept_differences: bool) -> None:

@@ -5,6 +5,8 @@ from types import FrameType
 
 from pnl.errors import CheckFailed, Exit, Interrupted, LawBreach, UserError
 
+_NOT_USABLE = frozenset({"_INVALID_ARG", "_CONFLICT"})
+"""How the Kafka client names a property that it does not know or cannot use."""
 INTERRUPTED_TEXT = "Stopped before the end. Nothing is lost; the same command can be run again."
 
 
@@ -38,6 +40,8 @@ def _of_a_part(error: BaseException) -> tuple[str, Exit]:
             return f"Another process took over; this one stopped ({text}).", Exit.FENCED
         case "LogDamaged":
             return f"The log is damaged: {text}. See `pnl doctor`.", Exit.DAMAGED
+        case "KafkaException" if getattr(error.args[0], "name", str)() in _NOT_USABLE:
+            return f"[log.client] cannot be used: {error.args[0].str()}.", Exit.MISTAKE
         case "LogFailed" | "KafkaException":
             return f"The log failed: {text}. A restart goes on from there.", Exit.LOG_FAILED
         case "StoreError":

@@ -19,7 +19,7 @@ from pnl.errors import Exit
 from pnl.opening import open_kafka
 from pnl.settings_load import load
 from pnl.simulator.simulation import generate, write
-from streams.topics import INPUT_NAMES, ORDERS
+from streams.topics import CONTACTS, INPUT_NAMES, ORDERS
 from tests.support.chdb_http import ChdbServer
 from tests.support.kafka_broker import Cluster, free_ports
 from tests.support.waiting import until
@@ -160,6 +160,20 @@ def test_importing_again_is_all_duplicates(centre: Centre) -> None:
     """Each row's end is found in the batch records, also on Kafka."""
     again = answer("import", ORDERS, centre.facts / "orders.jsonl", cwd=centre.folder)
     assert again["duplicate"] == again["read"] > 0
+
+
+def test_imports_at_the_same_time_count_their_own_rows(centre: Centre) -> None:
+    """Their records lie between each other in the same partitions."""
+    file = centre.facts / "contacts.jsonl"
+    rows = file.read_bytes().count(b"\n")
+    arguments = ("import", CONTACTS, file, "--format", "json")
+    both = [start(*arguments, cwd=centre.folder) for _ in range(2)]
+    for process in both:
+        out, said = process.communicate(timeout=120)
+        assert process.returncode == 0, said
+        assert json.loads(out) == {
+            "read": rows, "applied": 0, "duplicate": rows, "late": 0, "dead_lettered": 0,
+        }  # fmt: skip
 
 
 def test_each_worker_tells_its_figures(centre: Centre) -> None:

@@ -12,6 +12,8 @@ from pnl.cli.ending import ending
 from pnl.errors import CheckFailed, Interrupted, LawBreach, UserError
 from pnl.importing import ImportProblem
 from sinks.store_errors import Remedy, StoreError
+from streams.kafka_clients import KafkaException, LibrdkafkaClients
+from streams.kafka_settings import KafkaSettings
 from streams.log import Busy, Fenced, LogDamaged, LogFailed
 
 COMMANDS = (
@@ -108,6 +110,26 @@ def test_bad_settings_are_exit_2(
     assert outcome(["run"]) == 2
     assert capsys.readouterr().err.startswith("pnl: pnl.toml: [rates] per_hour is no setting")
     assert not (tmp_path / "pnl-data").exists()
+
+
+PROPERTIES = {
+    "no.such.property": ("1", 'No such configuration property: "no.such.property".'),
+    "security.protocol": ("tls", 'Invalid value "tls" for configuration property'),
+    "message.timeout.ms": ("90000", "`message.timeout.ms` must be set <= `transaction.timeout.ms`"),
+}
+
+
+@pytest.mark.parametrize("name", PROPERTIES)
+def test_a_property_that_cannot_be_used_is_named(name: str) -> None:
+    """The client library's own sentence, and exit 2: starting again does not help."""
+    value, sentence = PROPERTIES[name]
+    settings = KafkaSettings(client={"bootstrap.servers": "127.0.0.1:1", name: value})
+    with pytest.raises(KafkaException) as caught:
+        LibrdkafkaClients().producer(settings.transactional("journeys"), on_error=lambda _: None)
+    said, code = ending(caught.value)
+    assert code == 2
+    assert said.startswith("[log.client] cannot be used: ")
+    assert sentence in said
 
 
 ENDINGS = (

@@ -6,10 +6,12 @@ refuse everything its predecessor may still have under way.
 
 The library sends a commit again without a word: only its statistics tell, afterwards. But it waits
 `retry.backoff.ms` first, so a commit that was answered sooner was sent once. After a slower one the
-next transaction does not begin before fresh statistics have cleared it.
+next transaction does not begin before fresh statistics have cleared it. The same goes for the
+offsets that are sent before: coming late, they would set those of the next transaction back.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final
 
@@ -69,6 +71,17 @@ class _Statistics(msgspec.Struct):
 _statistics: Final = msgspec.json.Decoder(_Statistics).decode
 
 
+@dataclass(slots=True)
+class _End:
+    """What is known of the requests that end a transaction: its offsets, its commit or abort."""
+
+    knew: bool
+    """Whether there were statistics before the first of them."""
+    repeated: bool = False
+    swift: Deadline = field(default_factory=lambda: Deadline(SWIFT))
+    slow: Deadline = field(default_factory=lambda: Deadline(SLOW))
+
+
 class SlotProducer:
     """Transactions of one group in one slot; used by one thread."""
 
@@ -79,6 +92,7 @@ class SlotProducer:
         self._said = settings.said
         self._what = f"group {group}, slot {settings.slot}"
         self._disturbed = False
+        self._end: _End | None = None
         self._counters: int | None = None
         self._news = self._clear_at = 0
         self.is_open = False
@@ -92,6 +106,7 @@ class SlotProducer:
         if self._disturbed:
             self._replace("a commit may have been sent twice")
         self._begun = Deadline(self._limit)
+        self._end = None
         self._call(self._producer.begin_transaction)
         self.is_open = True
 
@@ -143,9 +158,10 @@ class SlotProducer:
         while self._producer.flush(CALL_SECONDS):
             self._assert_time_left("flush")
         failpoint("W5")
+        end = self._watch()
         if positions:
             try:
-                self._call(
+                end.repeated = self._call(
                     lambda: self._producer.send_offsets_to_transaction(
                         positions, metadata, CALL_SECONDS
                     )
@@ -153,33 +169,28 @@ class SlotProducer:
             except _OutOfTime as late:
                 raise Busy(f"{self._what}: the offsets were not taken in time: {late}") from late
         failpoint("W6")
-        self._producer.poll(0)
-        self._knew = self._counters is not None
-        swift, slow = Deadline(SWIFT), Deadline(SLOW)
         try:
-            repeated = self._call(lambda: self._producer.commit_transaction(CALL_SECONDS))
+            end.repeated |= self._call(lambda: self._producer.commit_transaction(CALL_SECONDS))
         except _OutOfTime as late:
             self._replace("a commit was not answered in time")
             raise Unresolved from late
         self.is_open = False
         failpoint("W7")
-        self._judge(repeated, swift, slow)
+        self._judge(end)
 
     def abort(self) -> None:
         """Drop what was produced."""
-        self._producer.poll(0)
-        self._knew = self._counters is not None
-        swift, slow = Deadline(SWIFT), Deadline(SLOW)
+        end = self._watch()
         self._begun = Deadline(self._limit)
         try:
-            repeated = self._call(
+            end.repeated |= self._call(
                 lambda: self._producer.abort_transaction(CALL_SECONDS), aborting=True
             )
         except _OutOfTime:
             self._replace("an abort was not answered in time")
             return
         self.is_open = False
-        self._judge(repeated, swift, slow)
+        self._judge(end)
 
     def close(self) -> None:
         """Forget what is queued: nothing that is not committed may leave after this."""
@@ -206,15 +217,22 @@ class SlotProducer:
             else:
                 return producer
 
-    def _judge(self, repeated: bool, swift: Deadline, slow: Deadline) -> None:
+    def _watch(self) -> "_End":
+        """Return the watch over a transaction's end, begun with the first request towards it."""
+        if self._end is None:
+            self._producer.poll(0)
+            self._end = _End(knew=self._counters is not None)
+        return self._end
+
+    def _judge(self, end: "_End") -> None:
         """Note what is known of an end of a transaction: sent once, perhaps twice, or twice."""
         self._producer.poll(0)
-        if repeated or not slow.seconds_left():
+        if end.repeated or not end.slow.seconds_left():
             self._disturbed = True
-        elif not swift.seconds_left():
+        elif not end.swift.seconds_left():
             # Without statistics of before there is nothing to compare with; the next to come may
             # have been taken before the commit's end.
-            self._disturbed = self._disturbed or not self._knew
+            self._disturbed = self._disturbed or not end.knew
             self._clear_at = self._news + 2
 
     def _await_news(self) -> None:

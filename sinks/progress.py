@@ -3,6 +3,7 @@
 Law: a mark is true whoever writes it and whenever: all before `next_offset` is stored and in the
 roll-up, and that was `records` records, the last of them at `last_offset`. So of several marks the
 one furthest on counts, and a late one of a sink that owns the partition no more does no harm.
+Only a partition that lost rows and is filled again from the start is marked anew: by its `fill`.
 """
 
 from collections.abc import Mapping
@@ -20,20 +21,27 @@ class Mark:
     next_offset: int
     records: int
     last_offset: int
+    fill: int = 0
 
     def then(self, end: int, records: int, last_offset: int) -> "Mark":
         """Return the mark after a batch that stored so many records, up to `end`."""
-        return Mark(end, self.records + records, last_offset if records else self.last_offset)
+        last = last_offset if records else self.last_offset
+        return Mark(end, self.records + records, last, self.fill)
 
 
 NOTHING: Final = Mark(0, 0, -1)
-_READ: Final = "SELECT topic, log_partition, next_offset, records, last_offset FROM v_progress"
+_VERSION: Final = 2**48
+_READ: Final = (
+    "SELECT topic, log_partition, next_offset, records, last_offset, fill FROM v_progress"
+)
 _WRITE: Final = """
-INSERT INTO progress (topic, log_epoch, log_partition, next_offset, records, last_offset)
+INSERT INTO progress
+    (topic, log_epoch, log_partition, next_offset, records, last_offset, fill, version)
 SELECT tupleElement(mark, 1), {epoch:UInt64}, tupleElement(mark, 2), tupleElement(mark, 3),
-    tupleElement(mark, 4), tupleElement(mark, 5)
+    tupleElement(mark, 4), tupleElement(mark, 5), tupleElement(mark, 6), tupleElement(mark, 7)
 FROM (SELECT arrayJoin(arrayZip({topics:Array(String)}, {partitions:Array(UInt16)},
-    {next_offsets:Array(Int64)}, {records:Array(Int64)}, {last_offsets:Array(Int64)})) AS mark)"""
+    {next_offsets:Array(Int64)}, {records:Array(Int64)}, {last_offsets:Array(Int64)},
+    {fills:Array(UInt16)}, {versions:Array(UInt64)})) AS mark)"""
 
 
 def read_marks(store: Store, epoch: int) -> dict[TopicPartition, Mark]:
@@ -41,7 +49,7 @@ def read_marks(store: Store, epoch: int) -> dict[TopicPartition, Mark]:
     rows = store.query(f"{_READ} WHERE log_epoch = {{epoch:UInt64}}", {"epoch": epoch})
     return {
         TopicPartition(row["topic"], row["log_partition"]): Mark(
-            row["next_offset"], row["records"], row["last_offset"]
+            row["next_offset"], row["records"], row["last_offset"], row["fill"]
         )
         for row in rows
     }
@@ -58,6 +66,8 @@ def write_marks(store: Store, epoch: int, marks: Mapping[TopicPartition, Mark]) 
             "next_offsets": [mark.next_offset for mark in marks.values()],
             "records": [mark.records for mark in marks.values()],
             "last_offsets": [mark.last_offset for mark in marks.values()],
+            "fills": [mark.fill for mark in marks.values()],
+            "versions": [mark.fill * _VERSION + mark.next_offset for mark in marks.values()],
         },
     )
 

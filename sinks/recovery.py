@@ -81,18 +81,17 @@ def align(
 def _begin(
     start: int, committed: int, mark: Mark | None, held: _Held | None, *, is_kept: bool
 ) -> Mark:
-    """Return where to go on: at what is committed, at the mark, or at the start of the log."""
-    if committed <= start:
-        return Mark(committed, 0, -1)
-    if mark is None or not start <= mark.next_offset <= committed:
+    """Return where to go on: at the mark if the table holds what it says, else at the start."""
+    if mark is None:
         return Mark(start, 0, -1)
-    if mark.records and (
-        held is None
-        or held.last_offset < mark.last_offset
-        or (is_kept and held.records < mark.records)
-    ):
-        return Mark(start, 0, -1)
-    return mark
+    holds = mark.records == 0 or (
+        held is not None
+        and held.last_offset >= mark.last_offset
+        and (held.records >= mark.records or not is_kept)
+    )
+    if holds and start <= mark.next_offset <= committed:
+        return mark
+    return Mark(start, 0, -1, mark.fill + 1)
 
 
 def _held(

@@ -290,7 +290,8 @@ class Sink:
             watch = Stopwatch()
             self._rollup.recompute(self._keep)
             news = {at: mark for at, mark in self._marks.items() if self._marked.get(at) != mark}
-            write_marks(self._store, self._log.epoch, news)
+            if news:
+                write_marks(self._store, self._log.epoch, news)
             self._marked = dict(self._marks)
             self._sums_not_before = Deadline(max(ROLLUP_PAUSE, watch.elapsed() / ROLLUP_SHARE))
         if not self._rollup.is_dirty:

@@ -351,3 +351,23 @@ class Part:
         """Return them, and nothing of the others."""
         mine = (topic, number) == (self._topic, self._number)
         return self._log.read(topic, number, start, self._more if mine else 0)  # type: ignore[return-value]
+
+
+def test_a_fill_that_is_interrupted_goes_on_where_it_was(log: SharedLog, store: Store) -> None:
+    """A partition filled again from the start, and taken over midway, is not begun once more."""
+    (sink,) = sinks_on(log, store, 1)
+    run(log, sink)
+    sink.close()
+    store.command("DELETE FROM ledger WHERE log_offset = 8")
+    (filling,) = sinks_on(log, store, 1)
+    while not filling.progress():
+        filling.step(NOW)
+    filled = dict(log.committed(GROUP))
+    filling.close()
+    (heir,) = sinks_on(log, store, 1)
+    while not heir.progress():
+        heir.step(NOW)
+    assert log.committed(GROUP) == filled
+    run(log, heir)
+    assert_right(store)
+    assert {mark.fill for mark in read_marks(store, log.epoch).values()} == {0, 1}

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final, TypeAlias
 
+from pnl.auditor.notices import resume
 from pnl.control import Answer
 from pnl.data_checks import data_findings
 from pnl.errors import UserError
@@ -110,6 +111,17 @@ def _verify(books: Books, reports: Reports, args: Mapping[str, Any]) -> Answer:
     return Answer(text, failed=not all(each.ok for each in checked))
 
 
+def resumed(halted: str | None) -> str:
+    """Return what is said to who lets the sink go on."""
+    return "Nothing had halted the sink." if halted is None else f"It goes on; it was {halted}."
+
+
+def _resume(books: Books, reports: Reports, args: Mapping[str, Any]) -> Answer:
+    """Answer `pnl resume`."""
+    del reports
+    return Answer(resumed(resume(books.log, args["reason"], SystemClock().now_ms())))
+
+
 def _doctor(books: Books, reports: Reports, args: Mapping[str, Any]) -> Answer:
     """Answer the part of `pnl doctor` that needs log and store."""
     del args
@@ -122,5 +134,6 @@ ANSWERS: Final[Mapping[str, Answering]] = {
     "report": _report,
     "explain": _explain,
     "verify": _verify,
+    "resume": _resume,
     "doctor": _doctor,
 }

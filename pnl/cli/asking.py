@@ -21,13 +21,13 @@ from streams.clock import SystemClock, pause
 POLL_SECONDS: Final = 0.05
 
 
-def run_question(data: Path, op: str, args: Mapping[str, Any]) -> None:
+def run_question(data: Path, op: str, args: Mapping[str, Any], *, apply: bool = True) -> None:
     """Print the answer; exit 1 if it says that a check failed."""
     folder = DataFolder(data)
     loaded = load(data)
     if not is_shared(loaded.settings):
         folder.check()
-    answer = _answer(folder, loaded, op, args)
+    answer = _answer(folder, loaded, op, args, apply=apply)
     typer.echo(answer.text)
     if answer.failed:
         raise typer.Exit(1)
@@ -120,11 +120,15 @@ def _opened(
     progress: Progress,
 ) -> Answer:
     """Answer from the folder itself; its hold is ours."""
+    from pnl.auditor.notices import Notices
     from pnl.pipeline import behind
     from pnl.server import Server
 
     with Server(folder, loaded, SystemClock(), warn) as server:
-        if apply and (op == "verify" or behind(server.log) != (0, 0)):
+        halted = Notices(server.log).halted()
+        if halted is not None:
+            warn(f"The sink is {halted}. Figures are those of before; see docs/verification.md.")
+        elif apply and (op == "verify" or behind(server.log) != (0, 0)):
             server.start()
             while (left := behind(server.log)) != (0, 0):
                 server.check()

@@ -1,18 +1,22 @@
 """`pnl resume`, `pnl repair` and `pnl rebuild`: what a person does after an alarm."""
 
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Final
 
 import typer
 
+from pnl.answers import resumed
 from pnl.auditor.notices import resume
+from pnl.cli.asking import run_question
 from pnl.cli.sentences import warn
 from pnl.cli.topics import on_kafka
 from pnl.datafolder import DataFolder
-from pnl.opening import open_kafka, server_dsn
+from pnl.opening import Log, is_on_kafka, open_kafka, open_log, server_dsn
 from pnl.repairing.repair import render, repair
 from pnl.repairing.state import repair_state
+from pnl.server import hold
+from pnl.settings_load import load
 from pnl.version import code_version
 from sinks.rebuild import RebuildStopped, rebuild
 from sinks.store import Store
@@ -24,15 +28,26 @@ DIFFERENCES_SHOWN: Final = 20
 
 def run_resume(data: Path, reason: str) -> None:
     """Let the sink go on after an alarm of the auditor; the reason is kept."""
+    if not is_on_kafka(load(data).settings):
+        run_question(data, "resume", {"reason": reason}, apply=False)
+        return
     with closing(open_kafka(on_kafka(data))) as log:
         halted = resume(log, reason, SystemClock().now_ms())
-    typer.echo("Nothing had halted the sink." if halted is None else f"It goes on; {halted}.")
+    typer.echo(resumed(halted))
 
 
 def run_repair(data: Path, reason: str, *, accept: bool) -> None:
     """Show what is torn, and with `accept` make it good; exit 1 if something is left."""
-    settings = on_kafka(data)
-    with closing(open_kafka(settings, slot=SLOT)) as log:
+    settings = load(data).settings
+    with ExitStack() as opened:
+        if is_on_kafka(settings):
+            log: Log = open_kafka(on_kafka(data), slot=SLOT)
+        else:
+            folder = DataFolder(data)
+            folder.check()
+            opened.enter_context(hold(folder, "pnl repair", warn))
+            log = open_log(folder, settings, SystemClock())
+        opened.callback(log.close)
         done = repair(
             log,
             settings.policy(),

@@ -15,6 +15,7 @@ from streams.kafka_clients import (
     IsolationLevel,
     KafkaClients,
     KafkaError,
+    KafkaException,
     KafkaMessage,
     KafkaProducerClient,
     LibrdkafkaClients,
@@ -161,10 +162,16 @@ class KafkaLog:
         asked = {Place(physical, partition): which for partition in range(partitions)}
 
         def ask() -> dict[int, int]:
-            futures: Mapping[Place, Any] = self._admin.list_offsets(
+            admin = self._admin
+            futures: Mapping[Place, Any] = admin.list_offsets(
                 asked, isolation_level=isolation, request_timeout=ANSWER_SECONDS
             )
-            return {place.partition: future.result().offset for place, future in futures.items()}
+            try:
+                return {place.partition: done.result().offset for place, done in futures.items()}
+            except KafkaException:
+                # It would ask the leader it knows, in the epoch it knows, for a quarter of an hour.
+                self._admin = self._clients.admin(self._settings.admin())
+                raise
 
         return answered(ask, f"{physical}: asking for its offsets")
 

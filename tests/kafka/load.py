@@ -10,6 +10,7 @@ from random import Random
 from typing import Final, NamedTuple
 
 import msgspec
+from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from processors.policy import Policy
@@ -19,7 +20,7 @@ from streams.invalid import Invalid
 from streams.topics import CONTACTS, COSTS, ORDERS, RESOLUTIONS, STATES, TOPICS
 from tests.properties.histories import ALL, Kinds, history_by, shuffled_by
 from tests.support.facts import BASE, DAY
-from tests.support.kafka_broker import Cluster
+from tests.support.kafka_broker import Broker, Cluster
 from tests.support.kafka_plain import producer
 from tests.support.stored import TOPIC_OF
 from tests.support.waiting import until
@@ -120,13 +121,15 @@ def create_topics(
     for future in admin.create_topics(new).values():
         future.result(30)
 
-    def is_known() -> bool:
-        known = admin.list_topics(timeout=10).topics
+    def is_known_to(broker: Broker) -> bool:
+        known = AdminClient({"bootstrap.servers": broker.bootstrap, "log_level": 0})
+        topics = known.list_topics(timeout=10).topics
         return all(
-            prefix + name in known
-            and len(known[prefix + name].partitions) == partitions
-            and all(each.leader >= 0 for each in known[prefix + name].partitions.values())
+            prefix + name in topics
+            and len(topics[prefix + name].partitions) == partitions
+            and all(each.leader >= 0 for each in topics[prefix + name].partitions.values())
             for name in configs
         )
 
-    until(is_known, 30, "the topics have leaders")
+    for broker in cluster.brokers:
+        until(lambda: is_known_to(broker), 30, "a broker knows the topics' leaders")  # noqa: B023

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from pnl.errors import Exit
+from pnl.errors import RESTARTABLE, Exit
 from streams.kafka_log import KafkaLog
 from streams.log import Record
 from tests.kafka.checks import OUTPUTS, Found, assert_exact, find
@@ -61,6 +61,13 @@ class Stage:
     def outputs(self) -> dict[tuple[str, int], list[Record]]:
         """Return every committed record of the output topics."""
         return records(self.cluster.bootstrap, self.prefix, OUTPUTS)
+
+    def keep_up(self, crew: list[Worker]) -> None:
+        """Start again those that ended with a code that lets a supervisor do so."""
+        for number, worker in enumerate(crew):
+            if worker.code is not None:
+                assert worker.code in RESTARTABLE, worker.said
+                crew[number] = self.crew.start(worker.slot)
 
     def thaw(self, frozen: Worker) -> None:
         """Let a worker go on whose work another has done; see that it changes nothing."""

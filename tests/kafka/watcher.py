@@ -5,12 +5,13 @@ at that moment, the ledger holds exactly the rows and the sum that the record sa
 with it lies before that end. And never more than that, nor a batch twice, at any time.
 """
 
+import time
 from collections import defaultdict
 from threading import Event, Thread
 from typing import Any, Final, NamedTuple, Self
 
 import msgspec
-from confluent_kafka import IsolationLevel, KafkaError, TopicPartition
+from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from processors.results import BatchRecord, LedgerRecord
@@ -18,6 +19,15 @@ from streams.topics import BATCHES, LEDGER
 from tests.kafka.plain_log import partitions_of, reader
 from tests.support.waiting import until
 
+ANSWER_SECONDS: Final = 60
+PASSING: Final = (
+    KafkaError._PARTITION_EOF,
+    KafkaError._TRANSPORT,
+    KafkaError._ALL_BROKERS_DOWN,
+    KafkaError.UNKNOWN_LEADER_EPOCH,
+    KafkaError.FENCED_LEADER_EPOCH,
+)
+"""What a reader is told while brokers come and go."""
 _batch: Final = msgspec.json.Decoder(BatchRecord).decode
 _ledger: Final = msgspec.json.Decoder(LedgerRecord).decode
 
@@ -34,7 +44,8 @@ class Watcher:
 
     def __init__(self, bootstrap: str, prefix: str) -> None:
         self._prefix = prefix
-        self._admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
+        self._client = {"bootstrap.servers": bootstrap, "log_level": 0}
+        self._admin = AdminClient(self._client)
         self._consumer = reader(bootstrap)
         self._places = partitions_of(self._consumer, prefix, [LEDGER, BATCHES])
         self._consumer.assign(self._places)
@@ -88,7 +99,7 @@ class Watcher:
         for message in self._consumer.consume(1_000, 0.05):
             error = message.error()
             if error is not None:
-                assert error.code() == KafkaError._PARTITION_EOF or error.retriable(), error
+                assert error.code() in PASSING, error
                 continue
             value, partition = message.value(), message.partition()
             assert value is not None
@@ -146,8 +157,18 @@ class Watcher:
     def _ends(self, places: list[tuple[str, int]]) -> dict[tuple[str, int], int]:
         """Return where partitions end now, undecided records included."""
         latest: Any = OffsetSpec.latest()
-        futures = self._admin.list_offsets(
-            {TopicPartition(*place): latest for place in places},
-            isolation_level=IsolationLevel.READ_UNCOMMITTED,
-        )
-        return {(at.topic, at.partition): done.result().offset for at, done in futures.items()}
+        asked = {TopicPartition(*place): latest for place in places}
+        limit = time.monotonic() + ANSWER_SECONDS
+        while True:
+            futures = self._admin.list_offsets(
+                asked, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=5
+            )
+            try:
+                found = {at: done.result().offset for at, done in futures.items()}
+            except KafkaException as error:
+                # Brokers may be away, or led anew: only a new client asks who leads.
+                self._admin = AdminClient(self._client)
+                if time.monotonic() > limit or self._ending.wait(0.1):
+                    raise error from None
+            else:
+                return {(at.topic, at.partition): end for at, end in found.items()}

@@ -30,7 +30,7 @@ PARTITIONS = 2
 CLOCK = SystemClock()
 RULES = Rules(
     grace=timedelta(seconds=1),
-    watch_every=timedelta(seconds=1),
+    watch_every=timedelta(seconds=3),
     save_every=timedelta(),
     share_ppm=1_000_000,
 )

@@ -27,6 +27,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 )
 
 __all__ = (
+    "OFFSET_END",
     "OFFSET_INVALID",
     "AdminClient",
     "AlterConfigOpType",
@@ -60,6 +61,8 @@ def earliest_offset() -> Any:  # noqa: ANN401 - opaque
     return OffsetSpec.earliest()  # type: ignore[no-untyped-call]
 
 
+OFFSET_END: Final = -1
+"""To be assigned: the end, which is there whatever else is gone."""
 OFFSET_INVALID: Final = -1001
 """What `committed` answers for a partition in which a group has committed nothing."""
 

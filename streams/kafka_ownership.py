@@ -12,6 +12,7 @@ from typing import Final
 from streams.clock import Deadline
 from streams.failpoints import failpoint
 from streams.kafka_clients import (
+    OFFSET_END,
     OFFSET_INVALID,
     KafkaClients,
     KafkaConsumerClient,
@@ -65,7 +66,8 @@ class Ownership:
         """Note what was assigned; nothing of it is read before its state is."""
         self._assigned = partitions
         self._is_news = True
-        held = [Place(place.topic, place.partition, 0) for place in partitions]
+        # A fetch may slip in before the pause; at an offset that is gone it would be an error.
+        held = [Place(place.topic, place.partition, OFFSET_END) for place in partitions]
         client.assign(held)
         client.pause(held)
 

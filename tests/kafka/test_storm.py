@@ -8,7 +8,7 @@ from random import Random
 from threading import Event
 from typing import Final
 
-from confluent_kafka import Consumer
+from confluent_kafka import Consumer, TopicPartition
 
 from streams.topics import INPUT_NAMES
 from tests.kafka.load import load
@@ -21,6 +21,7 @@ JOINS: Final = int(os.environ.get("PNL_STORM_JOINS", "20"))
 BETWEEN_SECONDS: Final = (0.5, 1.5)
 CUSTOMERS: Final = 600
 PARTITIONS: Final = 6
+REBALANCES: Final = 6
 STALL_JOINS_MAX: Final = 10
 """After so many joins in a row without a batch committed there would be no progress."""
 
@@ -64,3 +65,26 @@ def test_a_storm_of_rebalances_does_not_stop_the_work(cluster: Cluster, tmp_path
             assert stalled < STALL_JOINS_MAX, stage.crew.said()
         stage.finish(*crew)
     print(f"storm: seed {SEED}, {JOINS} joins, at most {longest} in a row without a commit")
+
+
+def test_a_rebalance_reads_nothing_where_records_are_gone(cluster: Cluster, tmp_path: Path) -> None:
+    """Retention took what was processed long ago: no reason for anybody to stop."""
+    with stage_on(cluster, tmp_path, partitions=PARTITIONS) as stage:
+        stage.send(load(SEED, 60))
+        crew = [stage.crew.start(slot) for slot in ("0", "1")]
+        stage.await_drained()
+        admin = cluster.admin()
+        processed = [
+            TopicPartition(stage.prefix + place.topic, place.partition, end)
+            for place, end in stage.log.committed("journeys").items()
+        ]
+        for done in admin.delete_records(processed).values():
+            done.result(30)
+        for _ in range(REBALANCES):
+            with joined(stage) as member:
+                member.poll(BETWEEN_SECONDS[0])
+            stage.await_members(2, unless=lambda: any(each.code is not None for each in crew))
+        stage.send(load(SEED + 1, 60, first=60))
+        stage.await_drained()
+        assert [worker.stop() for worker in crew] == [0, 0], stage.crew.said()
+        stage.watcher.assert_whole()

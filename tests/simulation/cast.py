@@ -113,7 +113,7 @@ class Cast:
     def reach(self, name: str) -> None:
         """Stand for a failpoint: let others act, and let the accident happen that is due."""
         process = self.pace.current()
-        player = next((p for p in self._all() if p.process is process), None)
+        player = next((p for p in self.everybody() if p.process is process), None)
         if player is None or process is None:
             return
         process.assert_alive()
@@ -140,7 +140,8 @@ class Cast:
                 self.start_later(player, self.random.uniform(0.1, 2.0))
             self.pace.sleep(0.0)
 
-    def _all(self) -> list[Player]:
+    def everybody(self) -> list[Player]:
+        """Return all processes there ever were."""
         return [*self.players.values(), *self.past]
 
     def _live(self, player: Player) -> None:
@@ -193,7 +194,7 @@ class Cast:
 
     def _made(self, log: KafkaLog, player: Player) -> JourneysWorker | None:
         """Return the worker as soon as a broker answers; None if it is to leave before."""
-        records_max = self.random.choice((1, 2, 5, 20))
+        records_max = self.random.choice(self.theme.batches)
         hot = self.random.choice((2, 1_000))
         while not player.closing:
             try:

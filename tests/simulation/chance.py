@@ -3,7 +3,7 @@
 Law: what is drawn here is everything that differs between two runs, so a seed replays.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 
 from confluent_kafka import KafkaError
@@ -35,6 +35,11 @@ class Weather:
     refused: float
     """The broker answers that something of its own went wrong: the transaction must be aborted."""
     late_is: tuple[str, ...] = TRANSACTIONS
+    late_by: tuple[float, float] = (0.05, 1.5)
+    told: float = 0.3
+    """How often the application is told of a broken connection."""
+    counted: float = 0.5
+    """How often the statistics count one; they always count the retry that follows it."""
 
 
 CALM = Weather(lost=0, unanswered=0, late=0, again=0, slow=0, refused=0)
@@ -47,6 +52,15 @@ WEATHERS = (
 )
 SLOW = Weather(lost=0, unanswered=0, late=0, again=0, slow=0.2, refused=0)
 LATE = Weather(lost=0, unanswered=0, late=0.35, again=0, slow=0.15, refused=0, late_is=("EndTxn",))
+LATE_OFFSETS = replace(
+    LATE,
+    late=0.15,
+    slow=0.0,
+    late_is=("TxnOffsetCommit",),
+    late_by=(0.5, 2.0),
+    told=0.0,
+    counted=0.1,
+)
 HAUNTED = Weather(lost=0.01, unanswered=0.01, late=0.01, again=0.25, slow=0.02, refused=0.01)
 """Ends of transactions come twice without a word: the known limit."""
 
@@ -71,6 +85,8 @@ class Theme:
     mishaps_max: int = 8
     sessions_ms: tuple[int, ...] = (6_000, 6_000, 20_000)
     slots: tuple[int, ...] = (1, 2, 2, 3)
+    partitions: tuple[int, ...] = (1, 2, 3)
+    batches: tuple[int, ...] = (1, 2, 5, 20)
 
 
 THEMES = {
@@ -107,6 +123,14 @@ THEMES = {
         slots=(2, 3),
     ),
     "late": Theme(weathers=(LATE,), chances=(0.0, 0.5), slots=(1, 2)),
+    "late offsets": Theme(
+        weathers=(LATE_OFFSETS,),
+        chances=(0.0,),
+        mishaps_max=2,
+        slots=(1,),
+        partitions=(3, 4),
+        batches=(1, 2),
+    ),
     "storm": Theme(
         weathers=(SLOW, *WEATHERS),
         chances=(0.0, 0.5),
@@ -141,7 +165,7 @@ class SeededFates:
             return Fate(there, None, there + random.uniform(0.001, 0.5))
         drawn -= weather.unanswered
         if drawn < weather.late and api in weather.late_is:
-            return Fate(random.uniform(0.05, 1.5), None, random.uniform(0.005, 0.05))
+            return Fate(random.uniform(*weather.late_by), None, random.uniform(0.005, 0.05))
         drawn -= weather.late
         if drawn < weather.again and api == "EndTxn":
             self.doubled += 1
@@ -162,11 +186,11 @@ class SeededFates:
 
     def tells(self) -> bool:
         """Say whether the application is told of a broken connection."""
-        return self._random.random() < 0.3
+        return self._random.random() < self.weather.told
 
     def counts(self) -> bool:
         """Say whether the statistics count it as one; they always count the retry."""
-        return self._random.random() < 0.5
+        return self._random.random() < self.weather.counted
 
 
 class SeededWhims:

@@ -75,6 +75,8 @@ class Groups:
         self.counts: Callable[[str], int] = lambda _: 0
         """How many partitions a topic has."""
         self.rebalances = 0
+        self.went_back: list[str] = []
+        """Committed offsets that a transaction set to less than they were."""
 
     # Membership
 
@@ -208,6 +210,11 @@ class Groups:
         known = self._group(group)
         offsets = known.pending.pop(producer, {})
         if commit:
+            self.went_back += [
+                f"{group}, {place}: from {known.offsets[place]} to {offset}"
+                for place, offset in offsets.items()
+                if offset < known.offsets.get(place, 0)
+            ]
             known.offsets.update(offsets)
 
     def commit(self, group: str, offsets: Mapping[Place, int]) -> None:

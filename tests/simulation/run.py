@@ -5,6 +5,7 @@ import sys
 import time
 from collections import Counter
 
+from tests.simulation.chance import THEMES
 from tests.simulation.simulation import simulate
 
 
@@ -14,6 +15,7 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=100, help="how many")
     parser.add_argument("--from", type=int, default=1, dest="first", help="the first of them")
     parser.add_argument("--seed", type=int, help="one only")
+    parser.add_argument("--theme", choices=THEMES, help="what all of them are about")
     parser.add_argument("-v", "--verbose", action="store_true", help="print what happens")
     asked = parser.parse_args()
     last = asked.first + asked.seeds
@@ -21,7 +23,7 @@ def main() -> int:
     failed, found, totals = [], 0, Counter[str]()
     began = time.process_time()
     for seed in seeds:
-        outcome = simulate(seed, verbose=asked.verbose)
+        outcome = simulate(seed, theme=asked.theme, verbose=asked.verbose)
         totals.update(outcome.counts)
         found += bool(outcome.found)
         if asked.verbose:

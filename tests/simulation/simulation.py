@@ -58,7 +58,7 @@ class Simulation:
         self.theme = THEMES[self.name]
         self.fates = SeededFates(random, CALM)
         self.broker = Broker(self.pace, self.now_ms, lambda: random.uniform(0.0, 0.02))
-        create_topics(self.broker, random.choice((1, 2, 3)))
+        create_topics(self.broker, random.choice(self.theme.partitions))
         trace = self.trace if verbose else None
         self.network = Network(self.pace, self.broker, self.fates, trace)
         policy = policy_by(random.choice)
@@ -129,7 +129,7 @@ class Simulation:
         self.fates.weather = CALM
         self.cast.chance = 0.0
         self.is_calm = True
-        for player in self.cast._all():
+        for player in self.cast.everybody():
             player.accidents.planned.clear()
         self._advance(CALM_SECONDS, self._is_done)
         if not self._is_done():
@@ -243,7 +243,7 @@ class Simulation:
     def _judge(self) -> None:
         for text in self.cast.broken:
             self._fail(f"a worker ended by an error of ours: {text}")
-        for player in self.cast._all():
+        for player in self.cast.everybody():
             if player.started > ROUGH_SECONDS + 5.0 and player.ended.startswith("LogFailed"):
                 self._fail(f"DL8 {player.process.name}, when all was well: {player.ended}")
         self.auditor.look()
@@ -254,6 +254,7 @@ class Simulation:
             return
         wrong = truth(self.broker, self.facts, self.dead, self.cast.policy)
         wrong += self.auditor.findings(due_rows(self.broker))
+        wrong += [f"DL1 an offset went back: {what}" for what in self.broker.groups.went_back]
         twice = repeats(self.broker)
         if is_hidden and found:
             self.outcome.found = found

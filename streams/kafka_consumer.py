@@ -248,6 +248,8 @@ class KafkaConsumer:
             raise
         if not self._owned.is_settled:  # else a record would be taken here, and lost
             self._serve(client)
+        else:
+            self._paused = False  # what came to be owned is read, whatever was paused before
 
     def _assert_passing(self, error: KafkaError) -> None:
         """Raise unless an error in the place of a record will pass by itself."""

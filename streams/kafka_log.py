@@ -47,6 +47,7 @@ class KafkaLog:
         self._reader = KafkaReader(self._clients, settings)
         self._consumers: list[KafkaConsumer] = []
         self._partitions: int | None = None
+        self._counts: dict[str, int] = {}
         self._closed = False
 
     @property
@@ -158,8 +159,9 @@ class KafkaLog:
 
     def _offsets(self, topic: str, which: Any, isolation: IsolationLevel) -> dict[int, int]:  # noqa: ANN401
         physical = self._settings.prefix + topic
-        partitions = self._reader.count_partitions([topic])
-        asked = {Place(physical, partition): which for partition in range(partitions)}
+        if topic not in self._counts:  # a topic's count is fixed, and asking takes 50 ms
+            self._counts[topic] = self._reader.count_partitions([topic])
+        asked = {Place(physical, number): which for number in range(self._counts[topic])}
 
         def ask() -> dict[int, int]:
             admin = self._admin

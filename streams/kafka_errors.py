@@ -67,6 +67,16 @@ _PASSING: Final = frozenset(
 )
 
 
+_BEYOND_REPAIR: Final = frozenset(
+    {
+        KafkaError.INVALID_PRODUCER_ID_MAPPING,
+        # The broker knows nothing of a transaction that we are in: somebody ended it for us. What
+        # it had may be committed in part, which the restore of the next process finds at once.
+        KafkaError.INVALID_TXN_STATE,
+    }
+)
+
+
 def error_of(raised: KafkaException) -> KafkaError:
     """Return the error that an exception carries."""
     error = raised.args[0]
@@ -79,7 +89,7 @@ def verdict(error: KafkaError) -> Verdict:
     code = error.code()
     if code in _FENCED:
         return Verdict.FENCED
-    if error.fatal() or code == KafkaError.INVALID_PRODUCER_ID_MAPPING:
+    if error.fatal() or code in _BEYOND_REPAIR:
         return Verdict.FATAL
     if error.txn_requires_abort() or code in _NOT_A_MEMBER:
         return Verdict.ABORT

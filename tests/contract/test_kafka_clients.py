@@ -259,6 +259,8 @@ def test_a_new_producer_fences_the_former(kafka: Kafka) -> None:
     former.produce(topic, b"late", b"key", 0)
     error = refused(lambda: former.commit_transaction(ANSWER))
     assert flags(error) == ("_FENCED", True, False, False)
+    error = refused(lambda: former.produce(topic, b"later", b"key", 0))
+    assert flags(error) == ("_FATAL", False, False, False)
     commit(owner, topic, b"b")
     assert [value for value, _ in read(kafka.reader(topic))] == [b"a", b"b"]
 
@@ -306,6 +308,8 @@ def test_a_record_for_no_partition_fails_its_transaction(kafka: Kafka) -> None:
     producer.flush(ANSWER)
     error = refused(lambda: producer.commit_transaction(ANSWER))
     assert (error.fatal(), error.retriable(), error.txn_requires_abort()) == (False, False, True)
+    error = refused(lambda: producer.produce(topic, b"b", b"key", 0))
+    assert flags(error) == ("_STATE", False, False, False)
     producer.abort_transaction(ANSWER)
     commit(producer, topic, b"b")
     assert [value for value, _ in read(kafka.reader(topic))] == [b"b"]

@@ -171,7 +171,7 @@ class FakeProducer:
     ) -> None:
         """Queue a record."""
         if self._state is State.FATAL:
-            raise_error(KafkaError._FATAL, "the producer failed", fatal=True)
+            raise_error(KafkaError._FATAL, "the producer failed")
         if self._name and self._state is not State.IN_TRANSACTION:
             raise_error(KafkaError._STATE, f"produce in state {self._state.value}")
         if self._left >= self._size_max:

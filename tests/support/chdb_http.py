@@ -59,7 +59,7 @@ class Fault:
     `error` answers with `code` and applies nothing, `cut-before` and `cut-after` reset the
     connection before and after applying, `cut-headers` ends it within the reply's headers after
     applying, `status` is an answer of a proxy, `kill` ends the server `seconds` after the
-    statement reached the engine, `stall` and `slow` wait `seconds` before and after applying.
+    statement reached the engine, `stall` waits `seconds` before applying.
     """
 
     kind: Literal["error", "cut-before", "cut-after", "cut-headers", "status", "kill", "stall"]

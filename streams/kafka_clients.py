@@ -27,7 +27,6 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 )
 
 __all__ = (
-    "OFFSET_END",
     "OFFSET_INVALID",
     "AdminClient",
     "AlterConfigOpType",
@@ -61,8 +60,6 @@ def earliest_offset() -> Any:  # noqa: ANN401 - opaque
     return OffsetSpec.earliest()  # type: ignore[no-untyped-call]
 
 
-OFFSET_END: Final = -1
-"""To be assigned: the end, which is there whatever else is gone."""
 OFFSET_INVALID: Final = -1001
 """What `committed` answers for a partition in which a group has committed nothing."""
 

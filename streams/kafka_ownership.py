@@ -12,7 +12,6 @@ from typing import Final
 from streams.clock import Deadline
 from streams.failpoints import failpoint
 from streams.kafka_clients import (
-    OFFSET_END,
     OFFSET_INVALID,
     KafkaClients,
     KafkaConsumerClient,
@@ -66,10 +65,9 @@ class Ownership:
         """Note what was assigned; nothing of it is read before its state is."""
         self._assigned = partitions
         self._is_news = True
-        # A fetch may slip in before the pause; at an offset that is gone it would be an error.
-        held = [Place(place.topic, place.partition, OFFSET_END) for place in partitions]
-        client.assign(held)
-        client.pause(held)
+        # No offset is right before the state is there: a fetch would slip in before a pause, and
+        # where retention took the records it would fail.
+        client.assign([])
 
     def on_revoke(self, client: KafkaConsumerClient, partitions: list[Place]) -> None:  # noqa: ARG002
         """Note that nothing is assigned: the assignor is an eager one."""

@@ -115,7 +115,7 @@ class Simulation:
         bursts = [random.uniform(0.0, ROUGH_SECONDS * 0.9) for _ in range(random.randint(3, 12))]
         for arrival in arrivals:
             self.pace.at(
-                random.choice(bursts) + random.expovariate(1.0),
+                min(random.choice(bursts) + random.expovariate(1.0), ROUGH_SECONDS),
                 lambda arrival=arrival: self._arrive(arrival),  # type: ignore[misc]
             )
         for _ in range(random.randint(0, self.theme.mishaps_max)):

@@ -6,6 +6,7 @@ errors, partitions), with the library's own meaning.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from threading import Event, Thread
 from typing import Any, Final, Protocol, TypeAlias
 
 import confluent_kafka
@@ -60,6 +61,8 @@ def earliest_offset() -> Any:  # noqa: ANN401 - opaque
     return OffsetSpec.earliest()  # type: ignore[no-untyped-call]
 
 
+GRACE_SECONDS: Final = 1.0
+"""What a call may take beyond its own time limit."""
 OFFSET_INVALID: Final = -1001
 """What `committed` answers for a partition in which a group has committed nothing."""
 
@@ -242,6 +245,64 @@ class KafkaClients(Protocol):
         ...
 
 
+class _Call:
+    """A call of the library in a thread of its own, which ends with the process at the latest."""
+
+    def __init__(self, call: Callable[[], object]) -> None:
+        self._call = call
+        self._done = Event()
+        self._raised: KafkaException | None = None
+        Thread(target=self._run, daemon=True).start()
+
+    def _run(self) -> None:
+        try:
+            self._call()
+        except KafkaException as raised:
+            self._raised = raised
+        finally:
+            self._done.set()
+
+    def is_done(self, seconds: float) -> bool:
+        """Wait so long for its end, raise what it raised; return whether it has ended."""
+        ended = self._done.wait(seconds)
+        if self._raised is not None:
+            raise self._raised
+        return ended
+
+
+class _Producer(confluent_kafka.Producer):
+    """The library's, with an end to the one call that may never return.
+
+    `send_offsets_to_transaction` forgets its time limit while the group's coordinator is being
+    looked for (confluentinc/librdkafka#5456, #5511). It raises _TIMED_OUT then, and going on takes
+    a new producer.
+    """
+
+    _sending: _Call | None = None
+
+    def send_offsets_to_transaction(
+        self,
+        positions: list[TopicPartition],
+        group_metadata: Any,  # noqa: ANN401
+        timeout: float = -1,
+    ) -> None:
+        """Make the group's offsets part of the transaction; a call that goes on is waited for."""
+        if self._sending is None:
+            send = super().send_offsets_to_transaction
+            self._sending = _Call(lambda: send(positions, group_metadata, timeout))
+        sending = self._sending
+        try:
+            ended = sending.is_done(timeout + GRACE_SECONDS)
+        except KafkaException:
+            self._sending = None
+            raise
+        if not ended:
+            raise KafkaException(
+                KafkaError(KafkaError._TIMED_OUT, "the group's coordinator was not found in time")  # noqa: SLF001
+            )
+        self._sending = None
+
+
 class LibrdkafkaClients:
     """The clients of the library, on a real cluster."""
 
@@ -263,7 +324,7 @@ class LibrdkafkaClients:
         callbacks: dict[str, object] = {"error_cb": on_error}
         if on_statistics is not None:
             callbacks["stats_cb"] = on_statistics
-        made: KafkaProducerClient = confluent_kafka.Producer({**config, **callbacks, **self._log})
+        made: KafkaProducerClient = _Producer({**config, **callbacks, **self._log})
         return made
 
     def admin(self, config: Mapping[str, object]) -> AdminClient:

@@ -20,7 +20,7 @@ from streams.kafka_clients import (
     KafkaMessage,
 )
 from streams.kafka_clients import TopicPartition as Place
-from streams.kafka_errors import Verdict, ending, error_of, verdict
+from streams.kafka_errors import Verdict, ending, error_of, is_passing, verdict
 from streams.kafka_ownership import Ownership
 from streams.kafka_producer import SlotProducer, Unresolved
 from streams.kafka_records import records_of
@@ -238,7 +238,7 @@ class KafkaConsumer:
             self._owned.settle(client, seconds)
         except KafkaException as raised:
             error = error_of(raised)
-            if verdict(error) is not Verdict.REPEAT:
+            if not is_passing(error):
                 fault = self._fail(ending(error, f"group {self.group}: taking partitions over"))
                 raise fault from raised
             self._settings.said(f"group {self.group}: {error.name()}: {error.str()}")

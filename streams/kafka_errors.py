@@ -62,9 +62,10 @@ _PASSING: Final = frozenset(
         KafkaError._TIMED_OUT,  # noqa: SLF001
         KafkaError._TRANSPORT,  # noqa: SLF001
         KafkaError._ALL_BROKERS_DOWN,  # noqa: SLF001
-        KafkaError._NOENT,  # noqa: SLF001 - no leader is known just now
     }
 )
+_NO_LEADER: Final = frozenset({KafkaError._NOENT, KafkaError._UNKNOWN_PARTITION})  # noqa: SLF001
+"""How the client says, to a question about a partition, that nobody leads it just now."""
 
 
 _BEYOND_REPAIR: Final = frozenset(
@@ -98,6 +99,11 @@ def verdict(error: KafkaError) -> Verdict:
     return Verdict.FATAL
 
 
+def is_passing(error: KafkaError) -> bool:
+    """Return whether a question may be asked again that was answered with an error."""
+    return verdict(error) is Verdict.REPEAT or error.code() in _NO_LEADER
+
+
 def ending(error: KafkaError, what: str) -> Fenced | LogFailed:
     """Return the exception that ends this process for an error that cannot be lived with."""
     if verdict(error) is Verdict.FENCED:
@@ -114,7 +120,7 @@ def answered(question: Callable[[], T], what: str) -> T:
         except KafkaException as raised:
             error = error_of(raised)
             told = f"{what}: {error.name()}: {error.str()}"
-            if verdict(error) is not Verdict.REPEAT:
+            if not is_passing(error):
                 raise LogFailed(told) from raised
             if not limit.seconds_left():
                 raise Busy(told) from raised

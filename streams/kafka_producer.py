@@ -167,6 +167,8 @@ class SlotProducer:
                     )
                 )
             except _OutOfTime as late:
+                # The library may still be at it, and takes no other call before it is through.
+                self._replace("the offsets were not taken in time")
                 raise Busy(f"{self._what}: the offsets were not taken in time: {late}") from late
         failpoint("W6")
         try:

@@ -130,7 +130,8 @@ def assert_each_offset_once(found: Found) -> None:
             counts = {
                 name: getattr(source, name) for name in ("applied", "duplicate", "late", "dead")
             }
-            assert {name: count for name, count in counts.items() if count} == Counter(how.values())
+            counted = {name: count for name, count in counts.items() if count}
+            assert counted == Counter(how.values()), (batch, counted, Counter(how.values()))
             for offset, disposition in how.items():
                 at = (source.topic, source.partition, offset)
                 assert at not in ended, f"{at} ended twice"

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from confluent_kafka import ConsumerGroupState
 
 from streams.kafka_log import KafkaLog
-from streams.log import TopicPartition
+from streams.log import Busy, TopicPartition
 from streams.topics import INPUT_NAMES
 from tests.support.kafka_broker import Cluster
 from tests.support.waiting import until
@@ -15,11 +15,15 @@ GROUP = "journeys"
 
 def is_drained(log: KafkaLog, group: str = GROUP) -> bool:
     """Return whether a group has committed all there is of the inputs, which have no holes."""
-    committed = log.committed(group)
+    try:
+        committed = log.committed(group)
+        ends = {topic: log.end_offsets(topic) for topic in INPUT_NAMES}
+    except Busy:
+        return False
     return all(
         committed.get(TopicPartition(topic, number), 0) == end
-        for topic in INPUT_NAMES
-        for number, end in log.end_offsets(topic).items()
+        for topic, of_topic in ends.items()
+        for number, end in of_topic.items()
     )
 
 

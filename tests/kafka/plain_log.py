@@ -23,6 +23,7 @@ def reader(bootstrap: str, isolation: str = "read_committed") -> Consumer:
             "group.id": "plain",
             "enable.auto.commit": False,
             "isolation.level": isolation,
+            "auto.offset.reset": "error",
             "enable.partition.eof": True,
             "fetch.wait.max.ms": 20,
         }

@@ -34,23 +34,35 @@ class Stage:
     def __init__(self, cluster: Cluster, prefix: str, crew: Crew, watcher: Watcher) -> None:
         self.cluster, self.prefix, self.crew, self.watcher = cluster, prefix, crew, watcher
         self.log = KafkaLog(settings(cluster.bootstrap, prefix, "none", {}, TRANSACTION))
+        self._before = 0
 
     def send(self, held: Sequence[Sent]) -> None:
         """Append input."""
+        self._before = self.done()
         send(self.cluster.bootstrap, self.prefix, held)
 
     def await_drained(self, seconds: float = 60) -> None:
         """Return once all input is processed."""
-        try:
+        with self._telling():
             await_drained(self.log, seconds)
+
+    def done(self) -> int:
+        """Return how many input offsets are committed."""
+        return sum(self.log.committed(GROUP).values())
+
+    def await_some(self) -> None:
+        """Return once more is committed than when input was last sent."""
+        with self._telling():
+            until(lambda: self.done() > self._before, 60, "a batch is committed")
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        """Add what the workers said to what was waited for in vain."""
+        try:
+            yield
         except TimeoutError as late:
             late.add_note(self.crew.said())
             raise
-
-    def await_some(self) -> None:
-        """Return once something more of the input was committed than is now."""
-        before = sum(self.log.committed(GROUP).values())
-        until(lambda: sum(self.log.committed(GROUP).values()) > before, 60, "a batch was committed")
 
     def await_members(
         self, count: int, unless: Callable[[], bool] = lambda: False, seconds: float = 60
@@ -83,7 +95,7 @@ class Stage:
         """Drain, stop the workers that are left, check everything; return what is there."""
         self.await_drained()
         for worker in workers:
-            assert worker.stop() == Exit.OK, worker.said
+            assert worker.stop() == Exit.OK, f"{worker.code}: {worker.said}"
         self.watcher.assert_whole()
         found = find(self.cluster.bootstrap, self.prefix)
         assert_exact(found)

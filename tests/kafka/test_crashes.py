@@ -24,6 +24,7 @@ from tests.support.kafka_wire import Api
 SEED: Final = int(os.environ.get("PNL_CRASH_SEED", "1"))
 ROUNDS: Final = int(os.environ.get("PNL_CRASH_ROUNDS", "1"))
 CUSTOMERS: Final = 40
+FEED_MAX: Final = 20
 STEPS: Final = {
     "W0": 3,
     "W1": 2,
@@ -118,6 +119,11 @@ def test_a_zombie_whose_slot_was_taken_is_fenced(
         successor = stage.crew.start("0")
         stage.await_drained()
         frozen.thaw()
-        stage.send(load(SEED + 1, CUSTOMERS, first=CUSTOMERS))
-        assert frozen.await_end() == Exit.FENCED, frozen.said
+        for number in range(1, FEED_MAX):
+            # It notices when it has something to write.
+            stage.send(load(SEED + number, 4, first=CUSTOMERS * number))
+            stage.await_drained()
+            if frozen.code is not None:
+                break
+        assert frozen.await_end() == Exit.FENCED, f"{frozen.code}: {frozen.said}"
         stage.finish(successor)

@@ -80,7 +80,7 @@ class Watcher:
     def assert_whole(self) -> None:
         """Fail if any batch was ever seen in part, twice, or without its record."""
         self.await_whole()
-        assert self.faults == []
+        assert self.faults == [], self.faults
         unknown = self._rows.keys() - self._known.keys()
         assert not unknown, f"entries of batches that have no record: {sorted(unknown)[:5]}"
 

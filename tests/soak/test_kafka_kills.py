@@ -31,6 +31,7 @@ PARTITIONS: Final = 6
 STEPS: Final = ("W1", "W2", "W3", "W4", "W5", "W6", "W7", "W8", "W9", "W10", "W11")
 BETWEEN_SECONDS: Final = (0.5, 4.0)
 CHUNK: Final = 1_000
+RECORDS_MAX: Final = "1000"
 LIMIT_SECONDS: Final = 3_600
 
 pytestmark = [
@@ -55,9 +56,14 @@ def armed(dice: Random) -> str:
     return f"{dice.choice(STEPS)}:{dice.randrange(1, 12)}:kill" if dice.random() < 0.5 else ""
 
 
+def start(stage: Stage, slot: str, failpoints: str = "") -> Worker:
+    """Start a worker whose batches are as large as what came meanwhile, up to a bound."""
+    return stage.crew.start(slot, failpoints, records_max=RECORDS_MAX)
+
+
 def kill_at_random(stage: Stage, dice: Random, killed: list[str]) -> list[Worker]:
     """Kill one worker after the other and start it again; return those that are left."""
-    crew = {slot: stage.crew.start(slot, armed(dice)) for slot in SLOTS}
+    crew = {slot: start(stage, slot, armed(dice)) for slot in SLOTS}
     moment = Event()
     while len(killed) < KILLS:
         moment.wait(dice.uniform(*BETWEEN_SECONDS))
@@ -69,10 +75,10 @@ def kill_at_random(stage: Stage, dice: Random, killed: list[str]) -> list[Worker
         for slot in dead:
             assert crew[slot].code == -9, crew[slot].said
             killed.append(slot)
-            crew[slot] = stage.crew.start(slot, armed(dice) if len(killed) < KILLS - 3 else "")
+            crew[slot] = start(stage, slot, armed(dice) if len(killed) < KILLS - 3 else "")
     for slot, worker in crew.items():
         worker.kill()
-        crew[slot] = stage.crew.start(slot)
+        crew[slot] = start(stage, slot)
     return list(crew.values())
 
 

@@ -29,7 +29,7 @@ class Worker:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "tests.kafka.worker", bootstrap, prefix, slot, *named],
                 cwd=ROOT,
-                env=os.environ | {VARIABLE: failpoints},
+                env=os.environ | {VARIABLE: failpoints, "PYTHONFAULTHANDLER": "1"},
                 stderr=log,
             )
 
@@ -72,6 +72,13 @@ class Worker:
         self._process.kill()
         self._process.wait()
 
+    def give_up(self) -> None:
+        """Let it say where it stands, and end; nothing if it has ended."""
+        if self.code is None:
+            self._process.send_signal(signal.SIGABRT)
+            self._process.send_signal(signal.SIGCONT)
+            self._process.wait()
+
     def stop(self) -> int:
         """End it as an operator does; return its exit code."""
         self._process.send_signal(signal.SIGTERM)
@@ -91,7 +98,9 @@ class Crew:
         self._workers: list[Worker] = []
 
     def said(self) -> str:
-        """Return what all of them said."""
+        """Return what all of them said, and where those stand that have not ended: they end now."""
+        for worker in self._workers:
+            worker.give_up()
         return "\n".join(f"{each.slot} ({each.code}): {each.said}" for each in self._workers)
 
     def start(

@@ -43,7 +43,7 @@ class KafkaReader:
         place = Place(self._settings.prefix + topic, partition)
         with self._lock:
             return answered(
-                lambda: self._read(place, topic, start, records_max),
+                lambda: self._read_anew(place, topic, start, records_max),
                 f"{place.topic}/{partition}: reading",
             )
 
@@ -77,6 +77,16 @@ class KafkaReader:
                 if client is not None:
                     client.close()
             self._client, self._askers = None, {}
+
+    def _read_anew(self, place: Place, topic: str, start: int, records_max: int) -> list[Record]:
+        """Read; after an error with a new client, since an old one may forget a partition."""
+        try:
+            return self._read(place, topic, start, records_max)
+        except KafkaException:
+            client, self._client, self._at = self._client, None, None
+            if client is not None:
+                client.close()
+            raise
 
     def _read(self, place: Place, topic: str, start: int, records_max: int) -> list[Record]:
         client = self._opened()

@@ -23,7 +23,10 @@ test: $(VENV)/.ready ## every test that needs neither minutes nor Java
 	$(PYTEST) -n 2 -m "not soak and not kafka and not sink and not simulation" tests
 
 test-kafka: $(VENV)/.ready kafka-jars ## the log, the workers and their faults on a real broker
-	$(PYTEST) -rs -m "kafka and not soak" tests
+	$(PYTEST) -rs -m "kafka and not soak and not release" tests
+
+test-release: $(VENV)/.ready kafka-jars ## brokers lost, paused, cut off: before a release
+	$(PYTEST) -rs -m "release" tests
 
 test-sink: $(VENV)/.ready ## the sink and a store over HTTP that is cut, killed, slow, full
 	$(PYTEST) -n 2 -m "sink and not soak" tests
@@ -74,4 +77,4 @@ lock: $(VENV)/.ready ## write the three locks anew
 	$(LOCK) --no-annotate -c requirements.lock --excludes deploy/not-in-production.txt pyproject.toml -o requirements-production.lock
 	echo hatchling | $(LOCK) --no-annotate -c requirements.lock - -o deploy/build.lock
 
-.PHONY: help install run test test-kafka test-sink test-simulation test-soak kafka kafka-jars lint check bench bench-kafka bench-peers lock
+.PHONY: help install run test test-kafka test-release test-sink test-simulation test-soak kafka kafka-jars lint check bench bench-kafka bench-peers lock

@@ -27,6 +27,8 @@ PARTS: Final = 12
 RESUMES_SECONDS: Final = 60
 SLOW_BYTES_PER_SECOND: Final = 100_000
 
+pytestmark = pytest.mark.release
+
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:

@@ -15,10 +15,18 @@ from pnl.data_checks import data_findings
 from pnl.errors import UserError
 from pnl.findings import as_json, failed
 from pnl.pipeline import Books
+from pnl.reports.catalogue import sheet_report
 from pnl.reports.model import DIMENSIONS, ContactsReport, Scope
 from pnl.reports.period import parse_period
 from pnl.reports.queries import Reports
-from pnl.reports.render import render_contact, render_contacts, render_order, render_statement
+from pnl.reports.render import (
+    render_contact,
+    render_contacts,
+    render_definitions,
+    render_order,
+    render_sheet,
+    render_statement,
+)
 from pnl.verifying import render_checked, verify_all
 from streams.clock import SystemClock
 from streams.currencies import EXPONENTS
@@ -50,7 +58,26 @@ def _report(books: Books, reports: Reports, args: Mapping[str, Any]) -> Answer:
     shown = args["format"]
     if args["name"] == "statement":
         return Answer(render_statement(reports.statement(scope, by), shown))
-    return Answer(render_contacts(_contacts(reports, scope, by or ("queue",)), shown))
+    if args["name"] == "contacts":
+        return Answer(render_contacts(_contacts(reports, scope, by or ("queue",)), shown))
+    report = sheet_report(args["name"])
+    sheet = reports.sheet(report.name, scope, by, _options(args["set"]))
+    if args["define"]:
+        return Answer(render_definitions(sheet, report, shown))
+    return Answer(render_sheet(sheet, report, shown))
+
+
+def _options(given: list[str]) -> dict[str, str]:
+    """Read `--set NAME=VALUE`, each name once."""
+    options: dict[str, str] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise UserError(f"--set {text!r} must be NAME=VALUE.")
+        if name in options:
+            raise UserError(f"--set gives {name!r} twice.")
+        options[name] = value
+    return options
 
 
 def _contacts(reports: Reports, scope: Scope, by: tuple[str, ...]) -> ContactsReport:

@@ -12,8 +12,18 @@ from typer.exceptions import TyperException
 
 from pnl.cli.cluster import migrate, rebuild, repair, resume, topics, worker
 from pnl.cli.ending import INTERRUPTED_TEXT, end_on_signals, ending
-from pnl.cli.options import DATA_DEFAULT, Data, Format, Plain, Port, Shown, ShownPlain
+from pnl.cli.options import (
+    DATA_DEFAULT,
+    Data,
+    Format,
+    Plain,
+    Port,
+    Shown,
+    ShownPlain,
+    report_name,
+)
 from pnl.errors import Exit
+from pnl.reports.catalogue import REPORT_NAMES
 
 app = typer.Typer(
     name="pnl",
@@ -67,13 +77,6 @@ class InputFormat(StrEnum):
     JSONL = "jsonl"
     CSV = "csv"
     PARQUET = "parquet"
-
-
-class ReportName(StrEnum):
-    """What can be reported."""
-
-    STATEMENT = "statement"
-    CONTACTS = "contacts"
 
 
 class Explained(StrEnum):
@@ -196,7 +199,12 @@ def simulate(
 
 @app.command(epilog="Example:  pnl report statement --month 2010-11 --by queue --format json")
 def report(
-    name: Annotated[ReportName, typer.Argument(help="Which report.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME", help=f"Which report: {', '.join(REPORT_NAMES)}.", callback=report_name
+        ),
+    ],
     data: Data = DATA_DEFAULT,
     start: Annotated[
         str | None, typer.Option("--from", metavar="DATE", help="First day, as 2010-11-01.")
@@ -211,7 +219,8 @@ def report(
         str | None,
         typer.Option(
             metavar="DIM[,DIM]",
-            help="queue, team, agent, channel, reason, kind, product_class; for contacts: contact.",
+            help="queue, team, agent, channel, reason, kind, product_class; for contacts: contact;"
+            " other reports say what they take.",
         ),
     ] = None,
     where: Annotated[
@@ -221,16 +230,26 @@ def report(
     currency: Annotated[
         str | None, typer.Option(metavar="CODE", help="One currency [reporting.currency].")
     ] = None,
+    model: Annotated[
+        str | None, typer.Option(metavar="MODEL", help="For reports that compare models.")
+    ] = None,
+    options_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="An option of the report; repeat."),
+    ] = None,
+    define: Annotated[
+        bool, typer.Option("--define", help="Print what the columns mean instead.")
+    ] = False,
     shown: Shown = Format.TABLE,
 ) -> None:
-    """Print the statement, or revenue per contact. Ranges are [from, to)."""
+    """Print a report. Ranges are [from, to)."""
     from pnl.cli.asking import run_question
 
     run_question(
         data,
         "report",
         {
-            "name": name.value,
+            "name": name,
             "from": start,
             "to": end,
             "month": month,
@@ -239,6 +258,8 @@ def report(
             "by": by,
             "where": where or [],
             "currency": currency,
+            "set": [*(options_ or []), *([f"model={model}"] if model else [])],
+            "define": define,
             "format": shown.value,
         },
     )

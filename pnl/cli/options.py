@@ -6,6 +6,8 @@ from typing import Annotated, TypeAlias
 
 import typer
 
+from pnl.reports.catalogue import REPORT_NAMES
+
 
 class Format(StrEnum):
     """How a result is printed."""
@@ -20,6 +22,14 @@ class Plain(StrEnum):
 
     TABLE = "table"
     JSON = "json"
+
+
+def report_name(name: str) -> str:
+    """Accept the name of a report."""
+    if name not in REPORT_NAMES:
+        listed = ", ".join(REPORT_NAMES)
+        raise typer.BadParameter(f"There is no report {name!r}; there are {listed}.")
+    return name
 
 
 Data: TypeAlias = Annotated[

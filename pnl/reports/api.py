@@ -4,6 +4,8 @@
 BadRequest (one sentence for the user); None where the thing asked for does not exist.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Protocol
 
 from pnl.reports.evidence import (
@@ -21,6 +23,7 @@ from pnl.reports.model import (
     Scope,
     Statement,
 )
+from pnl.reports.sheet import Sheet
 
 
 class ReportsApi(Protocol):
@@ -38,6 +41,16 @@ class ReportsApi(Protocol):
         self, scope: Scope, by: tuple[str, ...], cursor: str | None = None, rows: int = 10_000
     ) -> ContactsReport:
         """Return revenue per contact by dimensions, or by ("contact",): one row per chain."""
+        ...
+
+    def sheet(
+        self,
+        name: str,
+        scope: Scope,
+        by: tuple[str, ...] = (),
+        options: Mapping[str, str] = MappingProxyType({}),
+    ) -> Sheet:
+        """Return a report of the catalogue by its name."""
         ...
 
     def daily(self, scope: Scope) -> tuple[DayPoint, ...]:

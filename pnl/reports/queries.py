@@ -4,9 +4,12 @@ Law: page, command line and files ask here, so they show the same figures for th
 Nothing here reads a clock but `freshness`, which says how old the newest figures are.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
 from pnl.reports import contacts as contacts_report
+from pnl.reports.catalogue import sheet_report
 from pnl.reports.contact_list import contact_list
 from pnl.reports.entries import entries
 from pnl.reports.evidence import (
@@ -30,6 +33,7 @@ from pnl.reports.model import (
     Statement,
 )
 from pnl.reports.quality import quality
+from pnl.reports.sheet import Asking, Sheet
 from pnl.reports.sql import COLUMN_OF, Queryable
 from pnl.reports.statement import statement
 from processors.policy import MODELS, Policy
@@ -73,6 +77,24 @@ class Reports:
         return contacts_report.contacts(
             self._store, self.policy, as_of(self._store), scope, by, cursor, rows
         )
+
+    def sheet(
+        self,
+        name: str,
+        scope: Scope,
+        by: tuple[str, ...] = (),
+        options: Mapping[str, str] = MappingProxyType({}),
+    ) -> Sheet:
+        """Return a report of the catalogue. BadRequest if there is none, or it cannot obey."""
+        asking = Asking(
+            store=self._store,
+            policy=self.policy,
+            as_of=as_of(self._store),
+            scope=scope,
+            by=by,
+            options=options,
+        )
+        return sheet_report(name).asked(asking)
 
     def daily(self, scope: Scope) -> tuple[DayPoint, ...]:
         """Return one point per local day on which a chain of the scope ended, oldest first."""

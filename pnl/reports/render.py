@@ -12,6 +12,9 @@ from pnl.reports.render_table import (
     order_table,
     statement_table,
 )
+from pnl.reports.sheet import Sheet, SheetReport
+from pnl.reports.sheet_json import define_json, sheet_csv, sheet_json
+from pnl.reports.sheet_text import define_text, sheet_table
 
 Format: TypeAlias = Literal["table", "json", "csv"]
 
@@ -32,6 +35,22 @@ def render_contacts(report: ContactsReport, shown: Format) -> str:
     if shown == "csv":
         return contacts_csv(report).rstrip("\n")
     return contacts_table(report)
+
+
+def render_sheet(sheet: Sheet, report: SheetReport, shown: Format) -> str:
+    """Return a sheet as text, without a final line break."""
+    if shown == "json":
+        return dumps(sheet_json(sheet, report))
+    if shown == "csv":
+        return sheet_csv(sheet).rstrip("\n")
+    return sheet_table(sheet)
+
+
+def render_definitions(sheet: Sheet, report: SheetReport | None, shown: Format) -> str:
+    """Return what the columns of a sheet mean."""
+    if shown == "json":
+        return dumps(define_json(report, sheet))
+    return define_text(report, sheet)
 
 
 def render_order(order: OrderExplained, shown: Literal["table", "json"], timezone: str) -> str:

@@ -1,15 +1,16 @@
 """What a chain costs and is charged: C1 handling, C3 channel, A2 fees.
 
-Law: these entries follow from the chain, the rates, and whether a support order was sold in it;
-no order's revenue is theirs. Every leg costs handling, transfers included; channel and fee are
-once per chain (DEF-RATE, RUL-C1, RUL-C3, RUL-FEE).
+Law: these entries follow from the chain, the rates of their own dates (a leg's end, the chain's
+end), and whether a support order was sold in it; no order's revenue is theirs. Every leg costs
+handling, transfers included; channel and fee are once per chain (DEF-RATE, RUL-C1, RUL-C3,
+RUL-FEE).
 """
 
 from collections.abc import Collection, Sequence
 from typing import Final
 
 from processors.money import at_rate
-from processors.policy import Policy, Tariff
+from processors.policy import Policy, PolicyBook, Tariff
 from processors.results import UNBOOKED, Basis, Entry
 from processors.touchpoints import Chain, is_control
 from streams.facts import SELF_SERVICE, Contact, Millis
@@ -93,7 +94,7 @@ def chain_entry(
 
 def chain_entries(
     chain: Chain,
-    policy: Policy,
+    policies: PolicyBook,
     *,
     displaced: bool,
     events_charged_here: Collection[str],
@@ -105,24 +106,26 @@ def chain_entries(
     """
     entries: list[Entry] = []
     billed = [leg for leg in chain.legs if leg.experiment is None or not is_control(leg)]
-    currency, channels = policy.currency, policy.channels
+    last = policies.at(chain.ended_at)
+    currency = last.currency
     for leg in billed:
+        policy = last if leg.ended_at == chain.ended_at else policies.at(leg.ended_at)
         entry = handling_entry(leg, chain, policy)
         if entry is not None:
             entries.append(entry)
-        rate = channels.get(leg.channel)
+        rate = policy.channels.get(leg.channel)
         if rate is not None and rate.per_minute_minor:
             amount = at_rate(leg.talk_ms + leg.hold_ms, 60 * rate.per_minute_minor)
             if amount:
                 entries.append(
                     chain_entry(chain, "C3", -amount, currency, leg.ended_at, leg.contact_id)
                 )
-    rate = channels.get(chain.face.channel)
+    rate = last.channels.get(chain.face.channel)
     if rate is not None and rate.per_contact_minor and billed:
         once = -rate.per_contact_minor
         entries.append(chain_entry(chain, "C3", once, currency, chain.ended_at))
     if chain.has_fee and chain.handled:
-        entries += fee_entries(chain, billed, policy, displaced, events_charged_here)
+        entries += fee_entries(chain, billed, last, displaced, events_charged_here)
     return tuple(entries)
 
 

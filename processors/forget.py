@@ -10,25 +10,25 @@ path. What is due to be forgotten is looked for when the customer's time enters 
 """
 
 from processors.customer import Customer
-from processors.policy import DAY_MS, Policy
+from processors.policy import DAY_MS, PolicyBook
 from processors.refunds import settlement_of
 from processors.touchpoints import Chain
 from streams.facts import Millis, Order
 
 
-def forget(customer: Customer, before: Millis | None, policy: Policy) -> None:
+def forget(customer: Customer, before: Millis | None, policies: PolicyBook) -> None:
     """Drop what the customer's watermark, which was `before`, has left behind."""
     now = customer.watermark
     if now is None or before is None or now // DAY_MS == before // DAY_MS:
         return
-    single = now - policy.horizon_ms
-    double = single - policy.horizon_ms
+    single = now - policies.horizon_ms
+    double = single - policies.horizon_ms
     if customer.oldest_double is not None and customer.oldest_double < double:
-        _forget_orders(customer, double, policy)
+        _forget_orders(customer, double, policies)
     if customer.oldest_single is not None and customer.oldest_single < single:
         _forget_singles(customer, single)
-    for chain in customer.chains_ended(0, single - policy.lookback_ms_max - 1):
-        if not _is_needed(customer, chain, policy):
+    for chain in customer.chains_ended(0, single - policies.lookback_ms_max - 1):
+        if not _is_needed(customer, chain, policies):
             customer.forget_chain(chain.contact_id)
 
 
@@ -52,11 +52,11 @@ def orders_near(customer: Customer, chain: Chain, lookback_ms: int) -> set[str]:
     return near
 
 
-def _is_needed(customer: Customer, chain: Chain, policy: Policy) -> bool:
+def _is_needed(customer: Customer, chain: Chain, policies: PolicyBook) -> bool:
     """Say whether something remembered may still depend on a chain."""
     if any(ref in customer.refers.costs for ref in chain.refs):
         return True
-    lookback = policy.lookback_ms_max
+    lookback = policies.lookback_ms_max
     for order_id in orders_near(customer, chain, lookback):
         item = customer.orders[order_id]
         if not item.late and may_earn(chain, item.fact, lookback):
@@ -95,7 +95,7 @@ def _forget_singles(customer: Customer, limit: Millis) -> None:
     customer.oldest_single = min(oldest, default=None)
 
 
-def _forget_orders(customer: Customer, limit: Millis, policy: Policy) -> None:
+def _forget_orders(customer: Customer, limit: Millis, policies: PolicyBook) -> None:
     """Drop sales older than the limit, and refunds that take from no remembered sale."""
     gone = {
         order_id
@@ -104,7 +104,7 @@ def _forget_orders(customer: Customer, limit: Millis, policy: Policy) -> None:
     }
     bound: set[str] = set()
     for currency in {item.fact.currency for item in customer.orders.values()}:
-        settlement = settlement_of(customer, currency, policy)
+        settlement = settlement_of(customer, currency, policies)
         for refund_id, pieces in settlement.taken.items():
             item = customer.orders[refund_id]
             lost = tuple(piece for piece in pieces if piece[0] in gone)

@@ -18,19 +18,38 @@ import msgspec
 from processors.contact_lines import chain_entries, event_tariffs
 from processors.customer import Customer
 from processors.forget import forget
-from processors.items import CostItem, LegItem, OrderItem, ResolutionItem, key_of_item
-from processors.policy import Policy
+from processors.items import (
+    CostItem,
+    Item,
+    LegItem,
+    OrderItem,
+    PeriodItem,
+    ResolutionItem,
+    key_of_item,
+)
+from processors.policy import Rules, book_of
 from processors.rebook import Rebooking
 from processors.records import contact_record
 from processors.refunds import concerned, settlement_of
 from processors.results import (
     AttributionRecord,
     ContactRecord,
+    CostRecord,
     Disposition,
     Entry,
     OrderRecord,
+    PeriodRecord,
 )
-from streams.facts import Contact, Cost, Fact, Order, Resolution, event_time_of
+from streams.facts import (
+    Contact,
+    Cost,
+    Fact,
+    Millis,
+    Order,
+    Period,
+    Resolution,
+    event_time_of,
+)
 
 
 class Applied(msgspec.Struct, frozen=True, gc=False):
@@ -41,6 +60,8 @@ class Applied(msgspec.Struct, frozen=True, gc=False):
     attributions: tuple[AttributionRecord, ...] = ()
     contacts: tuple[ContactRecord, ...] = ()
     orders: tuple[OrderRecord, ...] = ()
+    costs: tuple[CostRecord, ...] = ()
+    periods: tuple[PeriodRecord, ...] = ()
     conflict: str = ""
 
 
@@ -55,20 +76,23 @@ def _nothing(customer: Customer, fact: Fact) -> int | None:  # noqa: ARG001
 
 
 class Journeys:
-    """Applies facts to customers. Holds the policy and nothing else."""
+    """Applies facts to customers. Holds the policies and nothing else."""
 
-    def __init__(self, policy: Policy) -> None:
-        self.policy = policy
+    def __init__(self, rules: Rules) -> None:
+        self.policies = book_of(rules)
 
-    def apply(self, customer: Customer, fact: Fact, recall: Recall = _nothing) -> Applied:
+    def apply(
+        self, customer: Customer, fact: Fact, recall: Recall = _nothing, logged_at: Millis = 0
+    ) -> Applied:
         """Apply one fact to the customer whose key it carries, changing the customer.
 
         `recall` is asked for the revision under which a fact that is too old to be kept was
-        applied before, None if it was not.
+        applied before, None if it was not. `logged_at` is the log's time of the fact: when a
+        period was closed.
         """
         if isinstance(fact, Contact) and is_plain(customer, fact):
             since = fact.ended_at if customer.watermark is None else customer.watermark
-            if fact.ended_at >= since - self.policy.horizon_ms:
+            if fact.ended_at >= since - self.policies.horizon_ms:
                 return self._plain_contact(customer, fact)
         old = _former(customer, fact)
         late, kept = False, True
@@ -90,32 +114,35 @@ class Journeys:
         before = customer.watermark
         # A late fact that is not kept is booked as if the customer had no other.
         target = customer if kept else Customer(customer.key)
-        rebooking = Rebooking(target, self.policy)
-        self._enter(target, fact, rebooking, late=late)
+        rebooking = Rebooking(target, self.policies)
+        self._enter(target, fact, rebooking, logged_at, late=late)
         if old is not None:
             customer.unobserve(old)
         rebooking.run()
         if not kept:
             customer.forget_item(key_of_item(fact), fact.revision)
         elif not late:
-            forget(customer, before, self.policy)
+            forget(customer, before, self.policies)
         return Applied(
             "late" if late else "applied",
             tuple(rebooking.entries),
             tuple(rebooking.attributions),
             tuple(rebooking.contacts),
             tuple(rebooking.orders),
+            tuple(rebooking.costs),
+            tuple(rebooking.periods),
         )
 
     def _plain_contact(self, customer: Customer, leg: Contact) -> Applied:
         """Apply a contact that affects nothing but itself, and the outcomes of its case."""
-        policy = self.policy
+        policies = self.policies
         before = customer.watermark
         customer.observe(leg)
         item = LegItem(leg)
         chain = customer.add_alone(item)
+        policy = policies.at(leg.ended_at)
         charged = event_tariffs((leg,), policy) if chain.has_fee else ()
-        item.booked = chain_entries(chain, policy, displaced=False, events_charged_here=charged)
+        item.booked = chain_entries(chain, policies, displaced=False, events_charged_here=charged)
         names = [leg.contact_id]
         if leg.case_id is not None and leg.case_id in customer.refers.resolutions:
             names = sorted(customer.case_chains[leg.case_id])
@@ -124,24 +151,32 @@ class Journeys:
             item = customer.legs[name]
             item.version += 1
             customer.changed.add(("c", name))
-            records.append(contact_record(customer, name, item, policy))
-        forget(customer, before, policy)
+            records.append(contact_record(customer, name, item, policies))
+        forget(customer, before, policies)
         return Applied("applied", customer.legs[leg.contact_id].booked, (), tuple(records), ())
 
     def _is_late(self, customer: Customer, fact: Fact) -> bool:
         """Say whether a fact is too old to take part: refunds find orders for two horizons."""
-        if customer.watermark is None:
+        if customer.watermark is None or isinstance(fact, Period):
             return False
         horizons = 2 if isinstance(fact, Order) and fact.kind != "sale" else 1
-        return event_time_of(fact) < customer.watermark - horizons * self.policy.horizon_ms
+        return event_time_of(fact) < customer.watermark - horizons * self.policies.horizon_ms
 
     def _is_kept(self, customer: Customer, fact: Fact) -> bool:
         """Say whether a late fact is kept all the same: a sale is, for two horizons."""
         if not isinstance(fact, Order) or customer.watermark is None:
             return False
-        return fact.occurred_at >= customer.watermark - 2 * self.policy.horizon_ms
+        return fact.occurred_at >= customer.watermark - 2 * self.policies.horizon_ms
 
-    def _enter(self, customer: Customer, fact: Fact, rebooking: Rebooking, *, late: bool) -> None:
+    def _enter(
+        self,
+        customer: Customer,
+        fact: Fact,
+        rebooking: Rebooking,
+        logged_at: Millis,
+        *,
+        late: bool,
+    ) -> None:
         """Put a fact in the place of its former revision and note what that affects."""
         customer.observe(fact)
         if isinstance(fact, Contact):
@@ -157,14 +192,18 @@ class Journeys:
             self._enter_order(customer, fact, rebooking, late=late)
         elif isinstance(fact, Resolution):
             _enter_resolution(customer, fact, rebooking)
-        else:
+        elif isinstance(fact, Cost):
             _enter_cost(customer, fact, rebooking)
+        else:
+            _enter_period(customer, fact, rebooking, logged_at)
 
     def _enter_order(
         self, customer: Customer, order: Order, rebooking: Rebooking, *, late: bool
     ) -> None:
         unlinked = customer.refers.unlinked
-        before = {currency: settlement_of(customer, currency, self.policy) for currency in unlinked}
+        before = {
+            currency: settlement_of(customer, currency, self.policies) for currency in unlinked
+        }
         item = customer.orders.get(order.order_id)
         versions = [order]
         if item is None:
@@ -176,7 +215,7 @@ class Journeys:
         customer.enter_order(order)
         for version in versions:
             rebooking.affect_fees(version)
-            ids = concerned(customer, version, before.get(version.currency), self.policy)
+            ids = concerned(customer, version, before.get(version.currency), self.policies)
             rebooking.affect_orders(ids)
 
 
@@ -186,11 +225,11 @@ def _enter_resolution(customer: Customer, fact: Resolution, rebooking: Rebooking
         customer.resolutions[fact.event_id] = ResolutionItem(fact)
     else:
         customer.refers.leave(item.fact)
-        rebooking.affect_case(item.fact.case_id)
+        rebooking.affect_resolved(item.fact)
         item.fact = fact
     customer.refers.enter(fact)
     customer.change("r", fact.event_id)
-    rebooking.affect_case(fact.case_id)
+    rebooking.affect_resolved(fact)
 
 
 def _enter_cost(customer: Customer, fact: Cost, rebooking: Rebooking) -> None:
@@ -202,6 +241,19 @@ def _enter_cost(customer: Customer, fact: Cost, rebooking: Rebooking) -> None:
         item.fact = fact
     customer.refers.enter(fact)
     rebooking.affect_cost(fact.event_id)
+    rebooking.publish_cost(fact.event_id)
+
+
+def _enter_period(
+    customer: Customer, fact: Period, rebooking: Rebooking, logged_at: Millis
+) -> None:
+    item = customer.periods.get(fact.event_id)
+    if item is None:
+        customer.periods[fact.event_id] = PeriodItem(fact, logged_at=logged_at)
+    else:
+        item.fact = fact
+        item.logged_at = logged_at
+    rebooking.affect_period(fact.event_id)
 
 
 def is_plain(customer: Customer, leg: Contact) -> bool:
@@ -223,13 +275,15 @@ def is_plain(customer: Customer, leg: Contact) -> bool:
 
 def _former(customer: Customer, fact: Fact) -> Fact | None:
     """Return the fact of the same identity that is remembered."""
-    item: LegItem | OrderItem | ResolutionItem | CostItem | None
+    item: Item | None
     if isinstance(fact, Contact):
         item = customer.legs.get(fact.contact_id)
     elif isinstance(fact, Order):
         item = customer.orders.get(fact.order_id)
     elif isinstance(fact, Resolution):
         item = customer.resolutions.get(fact.event_id)
+    elif isinstance(fact, Period):
+        item = customer.periods.get(fact.event_id)
     else:
         item = customer.costs.get(fact.event_id)
     return None if item is None else item.fact

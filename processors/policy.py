@@ -1,17 +1,23 @@
-"""The rules a statement is made by: frozen configuration, with a version that entries record.
+"""The rules a statement is made by: frozen configuration, dated, with a version entries record.
+
+Law: an entry is made by the policy of its own date, whenever it is booked: so the order in which
+facts arrive does not matter (I4), and a rule that changes from a date on leaves what is before it.
 
 Rates are minor units of the reporting currency per hour; shares are parts per million; times are
-milliseconds. The program builds a `Policy` from settings; processors only read it.
+milliseconds. The program builds a `PolicyBook` from settings; processors only read it.
 """
 
 import hashlib
-from collections.abc import Mapping
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final, Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
 import msgspec
+
+from streams.facts import Millis
 
 Model: TypeAlias = Literal["last", "first", "linear", "position", "time_decay"]
 MODELS: Final[tuple[Model, ...]] = ("last", "first", "linear", "position", "time_decay")
@@ -82,3 +88,132 @@ class Policy:
             if name in self.__dataclass_fields__
         }
         return hashlib.sha256(msgspec.json.encode(plain, order="sorted")).hexdigest()[:12]
+
+
+UNDATED: Final = ("timezone", "currency", "horizon_ms", "first_contact_resolution_ms")
+"""What is the same at all dates: where days begin, whose money it is, what is remembered."""
+
+BEGINNING: Final[Millis] = -(2**62)
+"""Before every moment."""
+
+
+@dataclass(frozen=True, slots=True)
+class DatedPolicy:
+    """The policy of the dates from `since` on."""
+
+    since: Millis
+    policy: Policy
+
+
+@dataclass(frozen=True)
+class PolicyBook:
+    """The policies of all dates: the first one, and those that took its place one after another.
+
+    ValueError for changes that are not in order of time, and for what may not change with it.
+    """
+
+    first: Policy = field(default_factory=Policy)
+    changes: tuple[DatedPolicy, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in UNDATED:
+            if any(getattr(x.policy, name) != getattr(self.first, name) for x in self.changes):
+                raise ValueError(f"{name} is the same at all dates")
+        if list(self._starts) != sorted(set(self._starts)):
+            raise ValueError("changes are listed in order of time, each moment once")
+
+    @cached_property
+    def _starts(self) -> tuple[Millis, ...]:
+        return tuple([change.since for change in self.changes])
+
+    @cached_property
+    def _policies(self) -> tuple[Policy, ...]:
+        return self.first, *[change.policy for change in self.changes]
+
+    def at(self, moment: Millis) -> Policy:
+        """Return the policy of a moment."""
+        if not self.changes:
+            return self.first
+        return self._policies[bisect_right(self._starts, moment)]
+
+    @property
+    def newest(self) -> Policy:
+        """The policy of the latest dates: for whoever asks about no date."""
+        return self._policies[-1]
+
+    @cached_property
+    def versions(self) -> tuple[tuple[Millis, str], ...]:
+        """From when on which policy, by its version."""
+        starts = (BEGINNING, *self._starts)
+        return tuple((at, each.version) for at, each in zip(starts, self._policies, strict=True))
+
+    @cached_property
+    def version(self) -> str:
+        """A short hash of all of it: equal books have equal versions, one policy has its own."""
+        if not self.changes:
+            return self.first.version
+        return hashlib.sha256(msgspec.json.encode(self.versions)).hexdigest()[:12]
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        """The reporting time zone."""
+        return self.first.zone
+
+    @cached_property
+    def currency(self) -> str:
+        """The reporting currency."""
+        return self.first.currency
+
+    @cached_property
+    def horizon_ms(self) -> int:
+        """How long a customer's facts are remembered."""
+        return self.first.horizon_ms
+
+    @cached_property
+    def first_contact_resolution_ms(self) -> int:
+        """How long after a case was resolved a contact opens it again."""
+        return self.first.first_contact_resolution_ms
+
+    @cached_property
+    def lookback_ms_max(self) -> int:
+        """The longest lookback of any class at any date: nothing older can earn credit."""
+        return max([policy.lookback_ms_max for policy in self._policies])
+
+    def matures_at(self, ended_at: Millis) -> Millis:
+        """Return from when on no order can credit a chain that ended then (DEF-MATURE).
+
+        An order looks back as far as its own date allows, so that is the last moment from which
+        one still reaches the chain.
+        """
+        if not self.changes:
+            return ended_at + self.first.lookback_ms_max
+        latest = ended_at
+        for since, policy, until in zip(
+            (BEGINNING, *self._starts), self._policies, (*self._starts, None), strict=True
+        ):
+            reach = ended_at + policy.lookback_ms_max
+            if reach >= since:
+                latest = max(latest, reach if until is None else min(reach, until))
+        return latest
+
+    def differs_from(self, other: "PolicyBook") -> Millis | None:
+        """Return the first moment of which the two books say something else; None: they agree."""
+        for moment in sorted({BEGINNING, *self._starts, *other._starts}):  # noqa: SLF001
+            if self.at(moment) != other.at(moment):
+                return moment
+        return None
+
+
+Rules: TypeAlias = Policy | PolicyBook
+"""A policy alone stands for a book in which it is that of all dates."""
+
+
+def book_of(rules: Rules, changes: Iterable[DatedPolicy] = ()) -> PolicyBook:
+    """Return the book of a policy and what changes it; what changes nothing is left out."""
+    if isinstance(rules, PolicyBook):
+        return rules
+    kept: list[DatedPolicy] = []
+    for change in changes:
+        if change.policy != (kept[-1].policy if kept else rules):
+            kept.append(change)
+    return PolicyBook(rules, tuple(kept))

@@ -18,13 +18,27 @@ from processors.forget import orders_near
 from processors.items import OrderItem
 from processors.order_book import OrderBook
 from processors.order_lines import Journey, book_adjustment, book_orphan, book_sale
-from processors.policy import Policy
-from processors.records import attribution_record, contact_record, order_record
+from processors.period_lines import period_entries
+from processors.policy import Rules, book_of
+from processors.records import (
+    attribution_record,
+    contact_record,
+    cost_record,
+    order_record,
+    period_record,
+)
 from processors.refunds import is_refunded, settlement_for
-from processors.results import AttributionRecord, ContactRecord, Entry, OrderRecord
+from processors.results import (
+    AttributionRecord,
+    ContactRecord,
+    CostRecord,
+    Entry,
+    OrderRecord,
+    PeriodRecord,
+)
 from processors.settlement import Settlement, Step
 from processors.touchpoints import Chain, sold_in
-from streams.facts import Contact, Order
+from streams.facts import Contact, Order, Resolution
 
 _NO_BOOK: Final = OrderBook()
 _NO_JOURNEY: Final = Journey()
@@ -38,26 +52,34 @@ class Rebooking:
         "_charged",
         "_costs",
         "_orders",
+        "_periods",
         "_publish",
+        "_publish_costs",
         "_settled",
         "attributions",
         "contacts",
+        "costs",
         "customer",
         "entries",
         "orders",
-        "policy",
+        "periods",
+        "policies",
     )
 
-    def __init__(self, customer: Customer, policy: Policy) -> None:
+    def __init__(self, customer: Customer, rules: Rules) -> None:
         self.customer = customer
-        self.policy = policy
+        self.policies = book_of(rules)
         self.entries: list[Entry] = []
         self.attributions: list[AttributionRecord] = []
         self.contacts: list[ContactRecord] = []
         self.orders: list[OrderRecord] = []
+        self.costs: list[CostRecord] = []
+        self.periods: list[PeriodRecord] = []
         self._chains: set[str] = set()
         self._orders: set[str] = set()
         self._costs: set[str] = set()
+        self._periods: set[str] = set()
+        self._publish_costs: set[str] = set()
         self._publish: set[str] = set()
         self._charged: dict[str, dict[str, str]] = {}
         self._settled: dict[tuple[str, str | None], Settlement] = {}
@@ -78,7 +100,7 @@ class Rebooking:
     def _near(self, chain: Chain) -> None:
         customer = self.customer
         if customer.sales:
-            self.affect_orders(orders_near(customer, chain, self.policy.lookback_ms_max))
+            self.affect_orders(orders_near(customer, chain, self.policies.lookback_ms_max))
         if customer.refers.costs:
             for ref in chain.refs:
                 self._costs.update(customer.refers.costs.get(ref, ()))
@@ -114,6 +136,21 @@ class Rebooking:
         """Note a cost to rebook."""
         self._costs.add(event_id)
 
+    def publish_cost(self, event_id: str) -> None:
+        """Note a cost whose record is to be published."""
+        self._publish_costs.add(event_id)
+
+    def affect_period(self, event_id: str) -> None:
+        """Note what was stated of a period, to rebook and publish."""
+        self._periods.add(event_id)
+
+    def affect_resolved(self, resolution: Resolution) -> None:
+        """Note the chains that a resolution says something of: its case's, and the one it names."""
+        self.affect_case(resolution.case_id)
+        if resolution.contact_id is not None:
+            named = self.customer.chains_named(resolution.contact_id)
+            self._publish.update([chain.contact_id for chain in named])
+
     def affect_case(self, case_id: str) -> None:
         """Note the chains of a case, whose outcome may have changed."""
         self._publish.update(self.customer.case_chains.get(case_id, ()))
@@ -122,6 +159,8 @@ class Rebooking:
         """Note everything there is."""
         self._chains.update(self.customer.chains)
         self._costs.update(self.customer.costs)
+        self._publish_costs.update(self.customer.costs)
+        self._periods.update(self.customer.periods)
         self.affect_orders(set(self.customer.orders))
 
     def affect_legs(self, names: Iterable[str]) -> None:
@@ -142,6 +181,12 @@ class Rebooking:
             self._chain(name)
         for name in sorted(self._publish):
             self._contact(name)
+        for event_id in sorted(self._publish_costs):
+            item = self.customer.costs[event_id]
+            item.version += 1
+            self.costs.append(cost_record(self.customer.key, item, self.policy))
+        for event_id in sorted(self._periods):
+            self._period(event_id)
 
     def _may_hold(self, order: Order) -> list[Chain]:
         """Return the chains an order may have been sold in."""
@@ -166,7 +211,7 @@ class Rebooking:
         chain, unknown = self._sold_in(item)
         if chain is not None:
             return Journey(sold_in=chain)
-        near = customer.chains_ended(at - self.policy.lookback_ms_max, at)
+        near = customer.chains_ended(at - self.policies.at(at).lookback_ms_max, at)
         if near:
             return Journey(tuple([c for c in near if c.handled]), None, unknown)
         begun = [chain for chain in customer.chains_open(at) if chain.handled]
@@ -174,7 +219,8 @@ class Rebooking:
         return Journey((), None, unknown, during=during)
 
     def _order(self, item: OrderItem) -> None:
-        order, customer, policy = item.fact, self.customer, self.policy
+        order, customer = item.fact, self.customer
+        policy = self.policies.at(order.occurred_at)
         customer.change("o", order.order_id)
         settlement = None
         book, journey = _NO_BOOK, _NO_JOURNEY
@@ -214,7 +260,7 @@ class Rebooking:
         named = order.order_id if order.kind == "sale" else order.refund_of
         key = order.currency, named
         if key not in self._settled:
-            self._settled[key] = settlement_for(self.customer, order, self.policy)
+            self._settled[key] = settlement_for(self.customer, order, self.policies)
         return self._settled[key]
 
     def _cost(self, event_id: str) -> None:
@@ -227,7 +273,7 @@ class Rebooking:
         if not cost.withdrawn:
             named = [] if cost.contact_id is None else customer.chains_named(cost.contact_id)
             chain = min(named, key=lambda c: c.contact_id, default=None)
-            due = cost_entries(cost, chain, self.policy)
+            due = cost_entries(cost, chain, self.policies.at(cost.occurred_at))
         emitted = corrections(item.booked, due)
         if emitted:
             self.entries += emitted
@@ -247,12 +293,21 @@ class Rebooking:
                 displaced = self._displaced(chain)
                 charged = self._events_charged(chain, displaced)
             due = chain_entries(
-                chain, self.policy, displaced=displaced, events_charged_here=charged
+                chain, self.policies, displaced=displaced, events_charged_here=charged
             )
         self.entries += corrections(item.booked, due)
         item.booked = due
         customer.change("c", name)
         self._publish.add(name)
+
+    def _period(self, event_id: str) -> None:
+        item = self.customer.periods[event_id]
+        due = period_entries(item.fact)
+        self.entries += corrections(item.booked, due)
+        item.booked = due
+        self.customer.change("p", event_id)
+        if item.fact.kind == "close":
+            self.periods.append(period_record(item))
 
     def _displaced(self, chain: Chain) -> bool:
         """Say whether a support order line was sold in this chain."""
@@ -271,7 +326,7 @@ class Rebooking:
 
     def _events_charged(self, chain: Chain, displaced: bool) -> set[str]:
         """Return the per-event tariffs charged at this chain: once a case, at its earliest."""
-        tariffs = event_tariffs(chain.legs, self.policy)
+        tariffs = event_tariffs(chain.legs, self.policies.at(chain.ended_at))
         if displaced or not tariffs or chain.case_id is None:
             return set() if displaced else tariffs
         if chain.case_id not in self._charged:
@@ -290,7 +345,7 @@ class Rebooking:
         mates = [mate for mate in mates if mate.handled and mate.has_fee]
         first: dict[str, str] = {}
         for mate in sorted(mates, key=lambda mate: (mate.ended_at, mate.contact_id)):
-            for tariff in event_tariffs(mate.legs, self.policy):
+            for tariff in event_tariffs(mate.legs, self.policies.at(mate.ended_at)):
                 first.setdefault(tariff, mate.contact_id)
         return first
 
@@ -301,7 +356,7 @@ class Rebooking:
             return
         item.version += 1
         customer.change("c", name)
-        self.contacts.append(contact_record(customer, name, item, self.policy))
+        self.contacts.append(contact_record(customer, name, item, self.policies))
 
 
 def _has_support(order: Order) -> bool:

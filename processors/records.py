@@ -11,7 +11,7 @@ from processors.customer import Customer
 from processors.items import LegItem, OrderItem
 from processors.order_book import OrderBook
 from processors.order_lines import Journey
-from processors.policy import Policy
+from processors.policy import Policy, PolicyBook
 from processors.results import (
     AttributionRecord,
     ContactRecord,
@@ -93,23 +93,25 @@ def order_record(customer_id: str, item: OrderItem, settlement: Settlement | Non
     )
 
 
-def contact_record(customer: Customer, name: str, item: LegItem, policy: Policy) -> ContactRecord:
+def contact_record(
+    customer: Customer, name: str, item: LegItem, policies: PolicyBook
+) -> ContactRecord:
     """Return a chain with its cost, outcome and revenue so far; withdrawn if it is no more."""
     chain = customer.chains.get(name)
     if chain is None:
-        return _withdrawn(customer, item, policy)
+        return _withdrawn(customer, item, policies)
     legs, face = chain.legs, chain.face
     first, last = legs[0], legs[-1]
     cost = fee = 0
     for entry in item.booked:
-        if entry.currency != policy.currency:
+        if entry.currency != policies.currency:
             continue  # a fee in another, or booked before the reporting currency was changed
         if entry.line in _COST_LINES:
             cost += entry.amount_minor
         else:
             fee += entry.amount_minor
     if customer.refers.costs:
-        cost += _concessions(customer, chain, policy)
+        cost += _concessions(customer, chain, policies)
     if len(legs) == 1:
         talk, hold, wrap, wait = first.talk_ms, first.hold_ms, first.wrap_ms, first.wait_ms
         identified = first.customer_id is not None
@@ -124,11 +126,11 @@ def contact_record(customer: Customer, name: str, item: LegItem, policy: Policy)
         item.version,
         chain.started_at,
         chain.ended_at,
-        chain.ended_at + policy.lookback_ms_max,
+        policies.matures_at(chain.ended_at),
         identified,
         chain.handled,
         chain.abandoned,
-        outcome_of(customer, chain, policy),
+        outcome_of(customer, chain, policies),
         len(legs),
         face.channel,
         first.direction,
@@ -138,7 +140,7 @@ def contact_record(customer: Customer, name: str, item: LegItem, policy: Policy)
         hold,
         wrap,
         wait,
-        policy.currency,
+        policies.currency,
         cost,
         fee,
         chain.case_id or "",
@@ -151,7 +153,7 @@ def contact_record(customer: Customer, name: str, item: LegItem, policy: Policy)
     )
 
 
-def _concessions(customer: Customer, chain: Chain, policy: Policy) -> int:
+def _concessions(customer: Customer, chain: Chain, policies: PolicyBook) -> int:
     ids: set[str] = set()
     for ref in chain.refs:
         ids.update(customer.refers.costs.get(ref, ()))
@@ -161,11 +163,11 @@ def _concessions(customer: Customer, chain: Chain, policy: Policy) -> int:
         for entry in customer.costs[event_id].booked
         if entry.line in ("C3", "C4")
         and entry.contact_id == chain.contact_id
-        and entry.currency == policy.currency
+        and entry.currency == policies.currency
     )
 
 
-def _withdrawn(customer: Customer, item: LegItem, policy: Policy) -> ContactRecord:
+def _withdrawn(customer: Customer, item: LegItem, policies: PolicyBook) -> ContactRecord:
     leg = item.fact
     return ContactRecord(
         contact_id=leg.contact_id,
@@ -173,7 +175,7 @@ def _withdrawn(customer: Customer, item: LegItem, policy: Policy) -> ContactReco
         version=item.version,
         started_at=leg.started_at,
         ended_at=leg.ended_at,
-        matures_at=leg.ended_at + policy.lookback_ms_max,
+        matures_at=policies.matures_at(leg.ended_at),
         identified=leg.customer_id is not None,
         handled=False,
         abandoned=False,
@@ -187,14 +189,14 @@ def _withdrawn(customer: Customer, item: LegItem, policy: Policy) -> ContactReco
         hold_ms=0,
         wrap_ms=0,
         wait_ms=0,
-        cost_currency=policy.currency,
+        cost_currency=policies.currency,
         cost_minor=0,
         fee_minor=0,
         withdrawn=True,
     )
 
 
-def outcome_of(customer: Customer, chain: Chain, policy: Policy) -> str:
+def outcome_of(customer: Customer, chain: Chain, policies: PolicyBook) -> str:
     """Return how a chain's case stands (DEF-OUTCOME).
 
     The latest resolution of the case decides; a contact of the case that starts within the
@@ -214,7 +216,7 @@ def outcome_of(customer: Customer, chain: Chain, policy: Policy) -> str:
     )
     if last.outcome != "resolved":
         return "unresolved"
-    until = last.occurred_at + policy.first_contact_resolution_ms
+    until = last.occurred_at + policies.first_contact_resolution_ms
     for name in customer.case_chains.get(chain.case_id, ()):
         if last.occurred_at < customer.chains[name].started_at <= until:
             return "unresolved"

@@ -8,16 +8,16 @@ from collections.abc import Iterable, Mapping
 
 from processors.customer import Customer
 from processors.days import local_days
-from processors.policy import Policy
+from processors.policy import PolicyBook
 from processors.settlement import Settlement, settle
 from streams.facts import Order
 
 
-def settlement_of(customer: Customer, currency: str, policy: Policy) -> Settlement:
+def settlement_of(customer: Customer, currency: str, policies: PolicyBook) -> Settlement:
     """Settle all sales and refunds of one currency."""
     known = customer.settled.get(currency)
     if known is None:
-        known = _settle(customer, currency, [order_id for _, order_id in customer.sales], policy)
+        known = _settle(customer, currency, [order_id for _, order_id in customer.sales], policies)
         if currency in customer.refers.unlinked:
             customer.settled[currency] = known
     return known
@@ -28,19 +28,19 @@ def is_refunded(customer: Customer, sale: Order) -> bool:
     return sale.order_id in customer.refers.refunds or sale.currency in customer.refers.unlinked
 
 
-def settlement_for(customer: Customer, order: Order, policy: Policy) -> Settlement:
+def settlement_for(customer: Customer, order: Order, policies: PolicyBook) -> Settlement:
     """Return a settlement that is right for this sale or refund, settling no more than needed."""
     if order.currency in customer.refers.unlinked or order.currency in customer.settled:
-        return settlement_of(customer, order.currency, policy)
+        return settlement_of(customer, order.currency, policies)
     named = order.order_id if order.kind == "sale" else order.refund_of
-    return _settle(customer, order.currency, [] if named is None else [named], policy, order)
+    return _settle(customer, order.currency, [] if named is None else [named], policies, order)
 
 
 def _settle(
     customer: Customer,
     currency: str,
     sale_ids: Iterable[str],
-    policy: Policy,
+    policies: PolicyBook,
     only: Order | None = None,
 ) -> Settlement:
     sales = []
@@ -64,9 +64,9 @@ def _settle(
     return settle(
         sales,
         refunds,
-        local_days(policy.zone),
-        policy.horizon_ms,
-        link=policy.unlinked == "newest_first",
+        local_days(policies.zone),
+        policies.horizon_ms,
+        is_linked=lambda refund: policies.at(refund.occurred_at).unlinked == "newest_first",
     )
 
 
@@ -75,7 +75,7 @@ def _is_sale(order: Order, currency: str) -> bool:
 
 
 def concerned(
-    customer: Customer, order: Order, before: Settlement | None, policy: Policy
+    customer: Customer, order: Order, before: Settlement | None, policies: PolicyBook
 ) -> set[str]:
     """Return the orders and refunds that an order's arrival, change or withdrawal concerns.
 
@@ -94,7 +94,7 @@ def concerned(
     if order.kind == "adjustment" or (before is not None and _comes_last(customer, order)):
         return ids
     customer.settled.pop(order.currency, None)
-    after = settlement_of(customer, order.currency, policy)
+    after = settlement_of(customer, order.currency, policies)
     if before is None:
         before = Settlement({}, {}, {})
     for old, new in (

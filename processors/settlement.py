@@ -341,13 +341,13 @@ def settle(
     local_day: LocalDay,
     horizon_ms: int,
     *,
-    link: bool,
+    is_linked: Callable[[Order], bool],
 ) -> Settlement:
     """Settle the sales and refunds of one customer and one currency.
 
     `refunds` are given with the part of them that was taken from orders now forgotten. A refund
-    finds only orders at most a horizon older than itself (RUL-KEEP). `link` says whether refunds
-    that name no order are laid on earlier orders at all.
+    finds only orders at most a horizon older than itself (RUL-KEEP). `is_linked` says of a
+    refund that names no order whether it is laid on earlier orders at all.
     """
     accounts = _Accounts(sales, local_day)
     taken: dict[str, tuple[tuple[str, int], ...]] = {}
@@ -365,7 +365,8 @@ def settle(
             continue
         pieces: list[tuple[str, int]] = []
         total -= gone
-        if link and refund.customer_id is not None and refund.kind in UNLINKABLE:
+        is_of_somebody = refund.customer_id is not None and refund.kind in UNLINKABLE
+        if is_of_somebody and is_linked(refund):
             for account in accounts.newest_first(refund.occurred_at):
                 age_ms = refund.occurred_at - account.sale.occurred_at
                 if total <= 0 or age_ms > horizon_ms:

@@ -19,7 +19,7 @@ class General(Journeys):
     """Journeys that know no short way."""
 
     def _plain_contact(self, customer: Customer, leg: Contact) -> Applied:
-        rebooking = Rebooking(customer, self.policy)
+        rebooking = Rebooking(customer, self.policies)
         self._enter(customer, leg, rebooking, late=False)
         rebooking.run()
         return Applied("applied", tuple(rebooking.entries), (), tuple(rebooking.contacts), ())

@@ -3,10 +3,11 @@
 Law: one request, one answer, each a line of JSON; who cannot write to the folder cannot ask.
 An answer carries the text a command prints, so that both ways of asking print the same bytes.
 
-Request `{"op": …, "args": {…}}`; answer `{"text": …, "failed": false}` or
+Request `{"op": …, "args": {…}}`; answer `{"text": …, "failed": false, "content": base64}` or
 `{"error": …, "exit": 1 or 2}`.
 """
 
+import base64
 import contextlib
 import json
 import os
@@ -27,10 +28,14 @@ PATH_BYTES_MAX: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a command prints; `failed` when a check found something (exit 1)."""
+    """What a command prints; `failed` when a check found something (exit 1).
+
+    `content` is a file instead of text.
+    """
 
     text: str
     failed: bool = False
+    content: bytes = b""
 
 
 Handler: TypeAlias = Callable[[str, Mapping[str, Any]], Answer]
@@ -99,7 +104,8 @@ class ControlServer:
             return {"error": str(error), "exit": 1}
         except Exception as error:  # noqa: BLE001 - the one who asked is told; we go on
             return {"error": f"The request failed: {type(error).__name__}: {error}.", "exit": 1}
-        return {"text": answer.text, "failed": answer.failed}
+        content = base64.b64encode(answer.content).decode()
+        return {"text": answer.text, "failed": answer.failed, "content": content}
 
     def close(self) -> None:
         """Stop answering."""
@@ -137,4 +143,5 @@ def ask(path: Path, op: str, args: Mapping[str, Any], seconds_max: float = 600) 
     found = json.loads(line)
     if "error" in found:
         raise (UserError if found["exit"] == 2 else CheckFailed)(found["error"])
-    return Answer(text=found["text"], failed=found["failed"])
+    content = base64.b64decode(found.get("content", ""))
+    return Answer(text=found["text"], failed=found["failed"], content=content)

@@ -240,6 +240,9 @@ def report(
     define: Annotated[
         bool, typer.Option("--define", help="Print what the columns mean instead.")
     ] = False,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write to this file [standard output].")
+    ] = None,
     shown: Shown = Format.TABLE,
 ) -> None:
     """Print a report. Ranges are [from, to)."""
@@ -262,6 +265,7 @@ def report(
             "define": define,
             "format": shown.value,
         },
+        out=out,
     )
 
 

@@ -1,6 +1,7 @@
 """`pnl report`, `explain`, `verify`, `doctor`: questions, asked of whoever holds the folder."""
 
 import json
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -12,6 +13,7 @@ from pnl.cli.progress import Progress
 from pnl.cli.sentences import warn
 from pnl.control import Answer, ask
 from pnl.datafolder import DataFolder
+from pnl.errors import UserError
 from pnl.findings import Finding
 from pnl.machine_checks import machine_findings
 from pnl.opening import is_on_kafka, is_shared
@@ -19,18 +21,39 @@ from pnl.settings_load import Loaded, load
 from streams.clock import SystemClock, pause
 
 POLL_SECONDS: Final = 0.05
+BINARY: Final = ("parquet", "xlsx")
+"""Formats that no terminal shows."""
 
 
-def run_question(data: Path, op: str, args: Mapping[str, Any], *, apply: bool = True) -> None:
-    """Print the answer; exit 1 if it says that a check failed."""
+def run_question(
+    data: Path, op: str, args: Mapping[str, Any], *, apply: bool = True, out: Path | None = None
+) -> None:
+    """Print the answer, or write it to `out`; exit 1 if it says that a check failed."""
+    if out is None and args.get("format") in BINARY and sys.stdout.isatty():
+        raise UserError(f"A terminal cannot show {args['format']}: name a file with --out FILE.")
     folder = DataFolder(data)
     loaded = load(data)
     if not is_shared(loaded.settings):
         folder.check()
     answer = _answer(folder, loaded, op, args, apply=apply)
-    typer.echo(answer.text)
+    if out is not None:
+        write_file(out, answer.content or (answer.text + "\n").encode())
+    elif answer.content:
+        sys.stdout.buffer.write(answer.content)
+    else:
+        typer.echo(answer.text)
     if answer.failed:
         raise typer.Exit(1)
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a whole file or nothing of it; UserError where it cannot be."""
+    beside = path.with_name(path.name + ".part")
+    try:
+        beside.write_bytes(content)
+        beside.replace(path)
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror}.") from None
 
 
 def run_doctor(data: Path, *, as_json: bool) -> None:

@@ -15,6 +15,8 @@ class Format(StrEnum):
     TABLE = "table"
     JSON = "json"
     CSV = "csv"
+    PARQUET = "parquet"
+    XLSX = "xlsx"
 
 
 class Plain(StrEnum):

@@ -1,7 +1,8 @@
 """A report as text in the format asked for: table, json or csv."""
 
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
+from pnl.reports.definitions import STATEMENT
 from pnl.reports.evidence import ContactExplained, OrderExplained
 from pnl.reports.model import ContactsReport, Statement
 from pnl.reports.render_csv import contacts_csv, statement_csv
@@ -17,6 +18,8 @@ from pnl.reports.sheet_json import define_json, sheet_csv, sheet_json
 from pnl.reports.sheet_text import define_text, sheet_table
 
 Format: TypeAlias = Literal["table", "json", "csv"]
+Binary: TypeAlias = Literal["parquet", "xlsx"]
+BINARY: Final[tuple[Binary, ...]] = ("parquet", "xlsx")
 
 
 def render_statement(statement: Statement, shown: Format) -> str:
@@ -37,7 +40,7 @@ def render_contacts(report: ContactsReport, shown: Format) -> str:
     return contacts_table(report)
 
 
-def render_sheet(sheet: Sheet, report: SheetReport, shown: Format) -> str:
+def render_sheet(sheet: Sheet, report: SheetReport | None, shown: Format) -> str:
     """Return a sheet as text, without a final line break."""
     if shown == "json":
         return dumps(sheet_json(sheet, report))
@@ -46,11 +49,29 @@ def render_sheet(sheet: Sheet, report: SheetReport, shown: Format) -> str:
     return sheet_table(sheet)
 
 
+def file_of(sheet: Sheet, report: SheetReport | None, shown: Binary) -> bytes:
+    """Return a sheet as the bytes of a file; the libraries are loaded when they are needed."""
+    if shown == "xlsx":
+        from pnl.reports.sheet_xlsx import workbook
+
+        return workbook(sheet, report)
+    from pnl.reports.sheet_parquet import parquet
+
+    return parquet(sheet, report)
+
+
 def render_definitions(sheet: Sheet, report: SheetReport | None, shown: Format) -> str:
     """Return what the columns of a sheet mean."""
     if shown == "json":
         return dumps(define_json(report, sheet))
     return define_text(report, sheet)
+
+
+def render_lines(shown: Format) -> str:
+    """Return what the lines, totals and memo of the statement mean."""
+    if shown == "json":
+        return dumps({"report": "statement", "lines": dict(STATEMENT)})
+    return "\n\n".join(f"{name}\n  {meaning}" for name, meaning in STATEMENT.items())
 
 
 def render_order(order: OrderExplained, shown: Literal["table", "json"], timezone: str) -> str:

@@ -76,6 +76,21 @@ def test_imports_at_the_same_time_apply_each_others_rows(
     assert together == one_by_one
 
 
+def test_a_report_is_a_file_in_every_format(loaded: Path, tmp_path: Path) -> None:
+    """Text and binary formats go to a file or a pipe; what is not an option is refused."""
+    starts = {"csv": b"day,", "json": b"{", "parquet": b"PAR1", "xlsx": b"PK", "table": b"Contacts"}
+    for shown, start in starts.items():
+        made = tmp_path / shown
+        done = pnl("report", "daily", "--format", shown, "--out", made, cwd=loaded)
+        assert done.returncode == 0, done.stderr
+        assert made.read_bytes().startswith(start)
+    assert "DEF-RPC" in pnl("report", "daily", "--define", cwd=loaded).stdout
+    done = pnl("report", "daily", "--set", "n=1", cwd=loaded)
+    assert (done.returncode, "daily has no option 'n'" in done.stderr) == (2, True)
+    done = pnl("report", "nosuch", cwd=loaded)
+    assert (done.returncode, "statement, contacts, daily" in done.stderr) == (2, True)
+
+
 def test_what_was_appended_and_not_awaited_is_applied_before_a_report(
     tmp_path: Path, facts: Path
 ) -> None:

@@ -3,21 +3,31 @@
 import csv
 import io
 import json
+import zipfile
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
+from decimal import Decimal
 
+import jsonschema
+import pyarrow.parquet as pq
 import pytest
 
+from pnl.report_contracts import check
+from pnl.reports.as_sheets import contacts_sheet, statement_sheet
 from pnl.reports.catalogue import CATALOGUE, sheet_report
 from pnl.reports.definitions import COMMON, definition_of
 from pnl.reports.model import BadRequest, Scope
 from pnl.reports.queries import Reports
 from pnl.reports.render import render_definitions, render_sheet
 from pnl.reports.sheet import Asking, Sheet, SheetColumn, SheetReport
+from pnl.reports.sheet_json import schema
+from pnl.reports.sheet_parquet import METADATA, parquet
 from pnl.reports.sheet_text import number_text
+from pnl.reports.sheet_xlsx import workbook
 from processors.policy import Policy
 from sinks.store import Store
-from tests.support.books import Books, at, chain
+from tests.support.books import Books, at, chain, sold
+from tests.unit.pnl.program import ROOT
 
 EVIL = "=cmd|' /C calc'!A0"
 JUNE = Scope(currency="JPY", start=date(2024, 6, 1), end=date(2024, 7, 1), queue=("a", ""))
@@ -182,3 +192,56 @@ def test_a_number_shows_what_matters() -> None:
         "\N{MINUS SIGN}0.5",
         "12,346",
     ]
+
+
+def test_a_workbook_takes_nothing_for_a_formula(store: Store) -> None:
+    """Text is text, amounts are exact numbers, long ones text; the head says what it is about."""
+    sheet = ask(store)
+    big = (*sheet.rows[0][:1], 10**15, *sheet.rows[0][2:])
+    content = workbook(replace(sheet, rows=(*sheet.rows, big)), OURS)
+    assert content == workbook(replace(sheet, rows=(*sheet.rows, big)), OURS)
+    with zipfile.ZipFile(io.BytesIO(content)) as parts:
+        texts = parts.read("xl/sharedStrings.xml").decode()
+        table = parts.read("xl/worksheets/sheet1.xml").decode()
+    assert "<f>" not in table
+    assert "<v>12345</v>" in table
+    for said in ("=cmd|", "1000000000000000", "Europe/London", "provisional", "What we define."):
+        assert said in texts
+    assert "only queue" in texts
+
+
+def test_parquet_has_types_and_says_what_it_is_about(store: Store) -> None:
+    """Amounts are decimals of the currency's digits, times are instants, unknown is null."""
+    scope = Scope(currency="KWD")
+    table = pq.read_table(io.BytesIO(parquet(replace(ask(store), scope=scope), OURS)))
+    first, second = table.to_pylist()
+    assert first["credit"] == Decimal("12.345")
+    assert first["seen_at"] == datetime(2024, 6, 3, 10, tzinfo=UTC)
+    assert set(second.values()) == {"", None}
+    assert json.loads(table.schema.metadata[METADATA])["currency"] == "KWD"
+
+
+def test_statement_and_contacts_have_every_format(books: Books, reports: Reports) -> None:
+    """What has a shape of its own is a table too, with the same figures."""
+    books.lay([chain("c1", "2024-06-02 10:00")], [sold("A1b", 901, "2024-06-03")])
+    june = Scope(currency="GBP", start=date(2024, 6, 1), end=date(2024, 7, 1))
+    statement = statement_sheet(reports.statement(june, ("queue",)), Policy())
+    rows = pq.read_table(io.BytesIO(parquet(statement))).to_pylist()
+    assert [row["amount"] for row in rows if row["name"] == "A1b"] == [Decimal("9.01")] * 2
+    assert {row["section"] for row in rows} == {"line", "group", "total", "memo", "reconciliation"}
+    listed = contacts_sheet(reports.contacts(june, ("queue",)), Policy())
+    assert listed.rows[0][:3] == ("billing", 1, 0)
+    assert workbook(listed)
+
+
+def test_published_contracts_are_what_the_code_says(reports: Reports) -> None:
+    """The schemas and the page of definitions are written from the catalogue."""
+    assert check(ROOT / "docs/contracts/reports", reports) == []
+
+
+def test_an_answer_keeps_its_schema(store: Store) -> None:
+    """What is printed as JSON is what the schema promises."""
+    sheet = ask(store)
+    found = json.loads(render_sheet(sheet, OURS, "json"))
+    assert list(schema(OURS, sheet)["properties"]) == list(found)
+    jsonschema.validate(found, schema(OURS, sheet))

@@ -184,7 +184,7 @@ class Rebooking:
         for event_id in sorted(self._publish_costs):
             item = self.customer.costs[event_id]
             item.version += 1
-            self.costs.append(cost_record(self.customer.key, item, self.policy))
+            self.costs.append(cost_record(self.customer.key, item, self.policies.first))
         for event_id in sorted(self._periods):
             self._period(event_id)
 

@@ -241,7 +241,7 @@ def markov(walks: Walks) -> PathShares:
     total = np.zeros(n + 1)
     same = walk[1:] == walk[:-1]
     np.add.at(counts, (channel[:-1][same], channel[1:][same]), paths[walk[1:][same]])
-    np.add.at(counts, (n, channel[starts]), paths[walk[starts]])
+    np.add.at(counts[n], channel[starts], paths[walk[starts]])
     np.add.at(conversions, channel[ends], walks.converted[walk[ends]])
     np.add.at(total, channel[ends], paths[walk[ends]])
     total += counts.sum(axis=1)

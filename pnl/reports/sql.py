@@ -10,6 +10,9 @@ from datetime import date
 from typing import Any, Final, Protocol
 from zoneinfo import ZoneInfo
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pnl.reports.model import DIMENSIONS, BadRequest, Scope
 from pnl.reports.period import first_instant, utc
 from streams.facts import Millis
@@ -23,10 +26,16 @@ COLUMN_OF: Final[Mapping[str, str]] = {
 
 
 class Queryable(Protocol):
-    """What a store must do for us: run one SELECT with parameters."""
+    """What a store must do for us: run one SELECT with parameters, and give its rows."""
 
     def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
         """Return the rows, each by column name."""
+        ...
+
+    def integers(
+        self, columns: Sequence[str], rows: str, parameters: Mapping[str, Any] | None = None
+    ) -> NDArray[np.int64]:
+        """Return integer expressions over the rows of a SELECT as a matrix, a row per row."""
         ...
 
 

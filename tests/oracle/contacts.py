@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from processors.policy import Policy, Tariff
+from processors.policy import Policy, PolicyBook, Tariff
 from streams.facts import SELF_SERVICE, Contact, Order
 from tests.oracle.books import Account, Books
 from tests.oracle.chains import Chain, sold_in
@@ -20,7 +20,7 @@ def loaded_rate(leg: Contact, policy: Policy) -> int:
     return policy.loaded_per_hour_minor_by_agent.get(leg.agent_id, by_queue)
 
 
-def book_costs(key: str, chains: Iterable[Chain], policy: Policy, books: Books) -> None:
+def book_costs(key: str, chains: Iterable[Chain], policies: PolicyBook, books: Books) -> None:
     """Book handling of every leg and the channel's price of every chain, negative."""
     for chain in chains:
         for leg in chain.charged_legs:
@@ -28,7 +28,7 @@ def book_costs(key: str, chains: Iterable[Chain], policy: Policy, books: Books) 
             where = Account(
                 key,
                 "C1",
-                policy.currency,
+                policies.currency,
                 leg.ended_at,
                 contact_id=chain.name,
                 leg_id=leg.contact_id,
@@ -40,20 +40,20 @@ def book_costs(key: str, chains: Iterable[Chain], policy: Policy, books: Books) 
                 reason=leg.reason or "",
                 kind=leg.kind,
             )
-            books.book(where, -rate(handle_ms, loaded_rate(leg, policy)))
-        book_channel(key, chain, policy, books)
+            books.book(where, -rate(handle_ms, loaded_rate(leg, policies.at(leg.ended_at))))
+        book_channel(key, chain, policies, books)
 
 
-def book_channel(key: str, chain: Chain, policy: Policy, books: Books) -> None:
+def book_channel(key: str, chain: Chain, policies: PolicyBook, books: Books) -> None:
     """Book what the channel costs: once per chain, and by the minute of each leg."""
     if not chain.charged_legs:
         return
-    where = with_chain(Account(key, "C3", policy.currency, chain.end), chain)
-    once = policy.channels.get(chain.face.channel)
+    where = with_chain(Account(key, "C3", policies.currency, chain.end), chain)
+    once = policies.at(chain.end).channels.get(chain.face.channel)
     if once is not None:
         books.book(where, -once.per_contact_minor)
     for leg in chain.charged_legs:
-        by_minute = policy.channels.get(leg.channel)
+        by_minute = policies.at(leg.ended_at).channels.get(leg.channel)
         if by_minute is not None:
             amount = -rate(leg.talk_ms + leg.hold_ms, 60 * by_minute.per_minute_minor)
             of_leg = where._replace(leg_id=leg.contact_id, effective_at=leg.ended_at)
@@ -64,9 +64,9 @@ class Fees:
     """The fees of one key's chains."""
 
     def __init__(
-        self, key: str, chains: Sequence[Chain], orders: Iterable[Order], policy: Policy
+        self, key: str, chains: Sequence[Chain], orders: Iterable[Order], policies: PolicyBook
     ) -> None:
-        self.key, self.policy, self.chains = key, policy, chains
+        self.key, self.policies, self.chains = key, policies, chains
         sold = [
             sold_in(order, chains)[0]
             for order in orders
@@ -83,16 +83,20 @@ class Fees:
             if not chain.handled:
                 continue
             for tariff_name in sorted(carried(chain)):
-                tariff = self.policy.tariffs.get(tariff_name)
+                tariff = self.tariff(chain, tariff_name)
                 if tariff is not None:
                     self.book_tariff(chain, tariff_name, tariff, books)
             for leg in chain.charged_legs:
                 fee = leg.fee
                 if fee is not None and fee.amount_minor is not None:
-                    currency = fee.currency or self.policy.currency
+                    currency = fee.currency or self.policies.currency
                     if chain.name not in self.with_order:
                         where = self.where(chain, "A2c", currency)
                         books.book(where._replace(leg_id=leg.contact_id), fee.amount_minor)
+
+    def tariff(self, chain: Chain, name: str) -> Tariff | None:
+        """Return a tariff as it was when a chain ended; None if there was none of the name."""
+        return self.policies.at(chain.end).tariffs.get(name)
 
     def where(self, chain: Chain, line: str, currency: str, tariff: str = "") -> Account:
         """Return the account of a fee: dated by the chain's end."""
@@ -101,7 +105,7 @@ class Fees:
 
     def book_tariff(self, chain: Chain, name: str, tariff: Tariff, books: Books) -> None:
         """Book what one tariff charges for one chain, if anything."""
-        currency = self.policy.currency
+        currency = self.policies.currency
         if tariff.kind == "per_event":
             if self.first_of_case(chain, name) and not self.displaced(chain):
                 books.book(self.where(chain, "A2a", currency, name), tariff.amount_minor)
@@ -124,6 +128,7 @@ class Fees:
             other
             for other in self.chains
             if other.handled and other.case_id == chain.case_id and name in carried(other)
+            if (tariff := self.tariff(other, name)) is not None and tariff.kind == "per_event"
         ]
         return min(rivals, key=lambda other: other.rank) == chain
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from processors.policy import Policy
+from processors.policy import Policy, PolicyBook
 from streams.facts import Order
 from tests.oracle.books import Account, Books, OrderBook
 from tests.oracle.chains import Chain, Slots, slots_of, sold_in
@@ -83,13 +83,16 @@ class OrderBooks:
     """The order facts of one key, settled over its chains."""
 
     def __init__(
-        self, key: str, orders: Sequence[Order], chains: Sequence[Chain], policy: Policy
+        self, key: str, orders: Sequence[Order], chains: Sequence[Chain], policies: PolicyBook
     ) -> None:
-        self.key, self.policy, self.chains = key, policy, chains
+        self.key, self.policies, self.chains = key, policies, chains
         self.by_name = {chain.name: chain for chain in chains}
-        self.sales = {o.order_id: open_sale(o, policy.zone) for o in orders if o.kind == "sale"}
+        self.sales = {o.order_id: open_sale(o, policies.zone) for o in orders if o.kind == "sale"}
         self.slots = {
-            order_id: {one: slots_of(sale.order, one, chains, policy) for one in sale.classes}
+            order_id: {
+                one: slots_of(sale.order, one, chains, policies.at(sale.order.occurred_at))
+                for one in sale.classes
+            }
             for order_id, sale in self.sales.items()
         }
         self.taking_back = sorted(
@@ -101,8 +104,8 @@ class OrderBooks:
 
     def settle(self) -> Books:
         """Book everything, in the order in which it happened."""
-        for order_id, sale in self.sales.items():
-            self.book_gross(sale, position_of(sale, self.slots[order_id], self.policy))
+        for sale in self.sales.values():
+            self.book_gross(sale, self.position(sale))
         grosses = {order_id: sum(map(s.gross, s.classes)) for order_id, s in self.sales.items()}
         for fact in self.taking_back:
             self.take_back(fact)
@@ -111,7 +114,7 @@ class OrderBooks:
             self.simple(fact, "adjustment", amount)
             self.simple(fact, "net", -amount)
         for order_id, sale in self.sales.items():
-            position = position_of(sale, self.slots[order_id], self.policy)
+            position = self.position(sale)
             self.books.orders[self.key, order_id] = OrderBook(
                 currency=sale.order.currency,
                 gross=grosses[order_id],
@@ -120,6 +123,11 @@ class OrderBooks:
                 credits={place: part for place, part in position.credits.items() if part},
             )
         return self.books
+
+    def position(self, sale: Sale) -> Position:
+        """Work out who holds what of a sale as it stands, by the rules of its own date."""
+        slots = self.slots[sale.order.order_id]
+        return position_of(sale, slots, self.policies.at(sale.order.occurred_at))
 
     def simple(self, fact: Order, line: str, amount: int) -> None:
         """Book an amount that concerns no contact, under the fact's own order_id."""
@@ -177,7 +185,10 @@ class OrderBooks:
             self.take_back_linked(fact)
             return
         left = sum(line.amount_minor for line in fact.lines)
-        may_link = self.policy.unlinked == "newest_first" and fact.customer_id is not None
+        may_link = (
+            self.policies.at(fact.occurred_at).unlinked == "newest_first"
+            and fact.customer_id is not None
+        )
         for sale in self.earlier_sales(fact) if may_link else []:
             part = min(left, sum(map(sale.left, sale.classes)))
             if part > 0:
@@ -192,7 +203,7 @@ class OrderBooks:
             sale
             for sale in self.sales.values()
             if sale.order.currency == fact.currency
-            and 0 < fact.occurred_at - sale.order.occurred_at <= self.policy.horizon_ms
+            and 0 < fact.occurred_at - sale.order.occurred_at <= self.policies.horizon_ms
         ]
         return sorted(
             earlier,
@@ -206,7 +217,7 @@ class OrderBooks:
         if (
             sale is None
             or sale.order.currency != fact.currency
-            or fact.occurred_at - sale.order.occurred_at > self.policy.horizon_ms
+            or fact.occurred_at - sale.order.occurred_at > self.policies.horizon_ms
         ):
             # A cancellation takes back what is left, and of an unknown order nothing is.
             if fact.kind != "cancellation":
@@ -218,16 +229,16 @@ class OrderBooks:
 
     def change(self, sale: Sale, fact: Order, unlinked: int | None) -> None:
         """Let a fact reduce a sale and book the difference at the fact's time (DEF-REFUND)."""
-        slots, at = self.slots[sale.order.order_id], fact.occurred_at
-        day = local_day(at, self.policy.zone)
-        before = position_of(sale, slots, self.policy)
+        at = fact.occurred_at
+        day = local_day(at, self.policies.zone)
+        before = self.position(sale)
         if unlinked is not None:
             take_from_order(sale, unlinked, day)
         elif fact.kind == "cancellation":
             cancel(sale, fact, day)
         else:
             refund_linked(sale, fact, day)
-        after = position_of(sale, slots, self.policy)
+        after = self.position(sale)
         net = Account(self.key, "net", fact.currency, at, order_id=sale.order.order_id)
         self.books.book(net, before.net - after.net)
         # What was deferred is undone where it stood; only the rest of a loss is A5 (RUL-TERM).

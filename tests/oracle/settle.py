@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from processors.policy import Policy
-from streams.facts import Contact, Cost, Fact, Order, Resolution, identity_of
+from processors.policy import PolicyBook, Rules, book_of
+from streams.facts import Contact, Cost, Fact, Order, Period, Resolution, identity_of
 from tests.oracle.books import Account, Books, ChainBook
 from tests.oracle.chains import Chain, chains_named, chains_of
 from tests.oracle.contacts import Fees, book_costs
@@ -16,12 +16,16 @@ COST_LINES = {
     "overhead": "C5",
     "technology": "C5",
     "facilities": "C5",
+    "training": "C6",
+    "attrition": "C6",
+    "leadership": "C6",
+    "payroll": "payroll",
 }
 OF_A_CHAIN = ("C1", "C3", "C4")
 FEE_LINES = ("A2a", "A2b", "A2c")
 
 
-def settle(facts: Iterable[tuple[str, Fact]], policy: Policy) -> Books:
+def settle(facts: Iterable[tuple[str, Fact]], rules: Rules) -> Books:
     """Return the books of a history: per key, its facts, repeated or not, in any order.
 
     The facts of a key must lie within one horizon (RUL-KEEP), save that a refund further than
@@ -32,7 +36,7 @@ def settle(facts: Iterable[tuple[str, Fact]], policy: Policy) -> Books:
     for key, fact in standing(facts):
         by_key.setdefault(key, []).append(fact)
     for key, of_key in by_key.items():
-        settle_key(key, of_key, policy, books)
+        settle_key(key, of_key, book_of(rules), books)
     return books.closed()
 
 
@@ -46,52 +50,79 @@ def standing(facts: Iterable[tuple[str, Fact]]) -> list[tuple[str, Fact]]:
     return [(place[0], fact) for place, fact in highest.items() if not fact.withdrawn]
 
 
-def settle_key(key: str, facts: list[Fact], policy: Policy, books: Books) -> None:
+def settle_key(key: str, facts: list[Fact], policies: PolicyBook, books: Books) -> None:
     """Book everything that one key's facts come to."""
     contacts = [fact for fact in facts if isinstance(fact, Contact)]
     orders = [fact for fact in facts if isinstance(fact, Order)]
     costs = [fact for fact in facts if isinstance(fact, Cost)]
-    assert len(contacts) + len(orders) + len(costs) == sum(
-        not isinstance(fact, Resolution) for fact in facts
-    )
+    periods = [fact for fact in facts if isinstance(fact, Period)]
+    resolutions = [fact for fact in facts if isinstance(fact, Resolution)]
+    assert len(contacts + orders + costs + periods + resolutions) == len(facts)
     chains = chains_of(contacts)
-    of_orders = OrderBooks(key, orders, chains, policy).settle()
+    of_orders = OrderBooks(key, orders, chains, policies).settle()
     books.orders.update(of_orders.orders)
     own = Books()
-    book_costs(key, chains, policy, own)
-    Fees(key, chains, orders, policy).book(own)
+    book_costs(key, chains, policies, own)
+    Fees(key, chains, orders, policies).book(own)
     for cost in costs:
-        book_cost(key, cost, chains, policy, own)
+        book_cost(key, cost, chains, policies, own)
+    for period in periods:
+        book_period(key, period, own)
     for part in (of_orders, own):
         for account, amount in part.balance.items():
             books.balance[account] += amount
         for place, amount in part.daily.items():
             books.daily[place] += amount
+        for account, square in part.variance.items():
+            books.variance[account] += square
     for chain in chains:
-        books.chains[key, chain.name] = chain_book(key, chain, own, books, policy)
+        books.chains[key, chain.name] = chain_book(key, chain, own, books, policies)
 
 
-def book_cost(key: str, cost: Cost, chains: list[Chain], policy: Policy, books: Books) -> None:
+def book_cost(
+    key: str, cost: Cost, chains: list[Chain], policies: PolicyBook, books: Books
+) -> None:
     """Book one cost fact, negative, on the line of its kind."""
-    where = Account(key, COST_LINES.get(cost.kind, "unbooked"), cost.currency, cost.occurred_at)
+    where = Account(key, COST_LINES[cost.kind], cost.currency, cost.occurred_at)
     for chain in chains_named(cost.contact_id or "", chains)[:1]:
         where = with_chain(where, chain)
     where = where._replace(
         queue=cost.queue or where.queue,
         channel=cost.channel or where.channel,
         agent_id=cost.agent_id or where.agent_id,
-        kind=cost.kind if where.line == "unbooked" else where.kind,
+        kind=cost.kind if where.line in ("C6", "payroll") else where.kind,
     )
     spread_kind = where.line == "C5"
     if spread_kind and cost.period_start is not None and cost.period_end is not None:
-        start = local_day(cost.period_start, policy.zone)
-        end = local_day(cost.period_end, policy.zone)
+        start = local_day(cost.period_start, policies.zone)
+        end = local_day(cost.period_end, policies.zone)
         books.book(where, -cost.amount_minor, spread(-cost.amount_minor, start, end))
     else:
         books.book(where, -cost.amount_minor)
 
 
-def chain_book(key: str, chain: Chain, own: Books, books: Books, policy: Policy) -> ChainBook:
+def book_period(key: str, period: Period, books: Books) -> None:
+    """Book what the period job stated, line by line as it is."""
+    for line in period.lines:
+        where = Account(
+            key,
+            line.line,
+            line.currency,
+            line.effective_at,
+            contact_id=line.contact_id,
+            case_id=line.case_id,
+            queue=line.queue,
+            team=line.team,
+            agent_id=line.agent_id,
+            channel=line.channel,
+            reason=line.reason,
+            kind=line.kind,
+        )
+        books.book(where, line.amount_minor)
+        books.variance[where] += line.variance_minor2
+
+
+def chain_book(key: str, chain: Chain, own: Books, books: Books, policies: PolicyBook) -> ChainBook:
     """Sum up one chain in the reporting currency (RUL-RPC)."""
 
     def total(lines: tuple[str, ...]) -> int:
@@ -100,7 +131,7 @@ def chain_book(key: str, chain: Chain, own: Books, books: Books, policy: Policy)
             for account, amount in own.balance.items()
             if account.line in lines
             and account.contact_id == chain.name
-            and account.currency == policy.currency
+            and account.currency == policies.currency
         )
 
     earned: dict[str, int] = {}

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from processors.customer import Customer
 from processors.journeys import Journeys
 from processors.laws import breaches
-from processors.policy import Policy
+from processors.policy import Rules
 from processors.results import AttributionRecord, ContactRecord, Entry, OrderRecord
 from processors.state_codec import decode_customer, encode_item, item_key, prefix_of
 from streams.facts import Fact
@@ -34,12 +34,12 @@ class Driven:
     customers: dict[str, Customer] = field(default_factory=dict)
 
 
-def run(facts: Iterable[tuple[str, Fact]], policy: Policy, *, restored: bool = False) -> Driven:
+def run(facts: Iterable[tuple[str, Fact]], rules: Rules, *, restored: bool = False) -> Driven:
     """Apply facts one after the other, in the order given, and sum up.
 
     `restored`: after every fact each customer is put away as state and read back.
     """
-    journeys, driven, rows = Journeys(policy), Driven(), dict[bytes, bytes]()
+    journeys, driven, rows = Journeys(rules), Driven(), dict[bytes, bytes]()
     for key, fact in facts:
         customer = driven.customers.setdefault(key, Customer(key))
         applied = journeys.apply(customer, fact)
@@ -48,6 +48,7 @@ def run(facts: Iterable[tuple[str, Fact]], policy: Policy, *, restored: bool = F
         driven.steps.append(applied.entries)
         for entry in applied.entries:
             driven.books.book(account_of(key, entry), entry.amount_minor, days_of(entry))
+            driven.books.variance[account_of(key, entry)] += entry.variance_minor2
         for attribution in applied.attributions:
             keep(driven.attributions, (key, attribution.order_id), attribution)
         for contact in applied.contacts:

@@ -57,10 +57,8 @@ class ParetoNbd:
         (1-z)^(1-B) 2F1(1, A+1-B; A+1; z), in which all terms are positive and none is large.
         """
         power = self.r + self.s + x
-        if self.alpha >= self.beta:
-            larger, other = self.alpha, self.s + 1
-        else:
-            larger, other = self.beta, self.r + x
+        larger = max(self.alpha, self.beta)
+        other = np.full_like(x, self.s + 1) if self.alpha >= self.beta else self.r + x
         z = abs(self.alpha - self.beta) / (larger + u)
         series = hyp2f1(1.0, power + 1 - other, power + 1, z)
         return np.asarray(

@@ -25,7 +25,9 @@ from pydantic_settings import (
 )
 
 from pnl.errors import UserError
-from pnl.settings import Channel, FixedCharge, PerMinute, Settings
+from pnl.settings import Settings
+from pnl.settings_lines import line_of_change
+from pnl.settings_policy import UNDATED, Change, Channel, FixedCharge, PerMinute
 
 PREFIX: Final = "PNL_"
 IN_FILE: Final = "_FILE"
@@ -35,6 +37,8 @@ NOT_SETTINGS: Final = frozenset({"PNL_DATA", "PNL_FAILPOINTS"})
 
 _OPAQUE: Final = "client__"
 """What a variable's name begins with, after its section, whose value is a property's as it is."""
+_CHANGES: Final = "changes"
+_TAGS: Final = (("per_minute",), ("per_event",), ("flat",))
 _SECRETS: Final = (("log", "client"), ("store", "dsn"))
 """Settings of which no error repeats the value."""
 
@@ -57,6 +61,9 @@ class _Place:
     is_toml: bool
 
     def name(self, path: tuple[str, ...]) -> str:
+        if self.is_toml and path[:1] == (_CHANGES,) and len(path) > 1:
+            line = line_of_change(self.file, int(path[1]), path[2:])
+            return " ".join([f"{self.file}, line {line}: [[changes]]", ".".join(path[2:])]).strip()
         if self.is_toml:
             head = ".".join(path[:-1])
             return f"{self.file}: [{head}] {path[-1]}" if head else f"{self.file}: [{path[-1]}]"
@@ -66,6 +73,9 @@ class _Place:
     def holds(self, path: tuple[str, ...]) -> bool:
         node: Any = self.values
         for part in path:
+            if isinstance(node, list) and part.isdigit() and int(part) < len(node):
+                node = node[int(part)]
+                continue
             if not isinstance(node, Mapping) or part not in node:
                 return False
             node = node[part]
@@ -202,16 +212,26 @@ def _suggestion(wrong: str, names: Mapping[str, object], prefix: str = "") -> st
 
 def _sentence(error: ErrorDetails, places: list[_Place]) -> str:
     path = tuple(str(part) for part in error["loc"] if part != "[key]")
-    if path[0] == "tariffs" and len(path) > 2 and path[2] in ("per_minute", "per_event", "flat"):
-        path = path[:2] + path[3:]
+    at = 2 if path[:1] == (_CHANGES,) else 0
+    if path[at : at + 1] == ("tariffs",) and path[at + 2 : at + 3] in _TAGS:
+        path = path[: at + 2] + path[at + 3 :]
+    if not path:
+        place = next((place for place in places if place.holds((_CHANGES,))), places[-1])
+        return f"{place.file or place.name((_CHANGES,))}: {_said(error)}."
     place = next((place for place in places if place.holds(path)), None)
     if place is None:  # a missing key: the place is where its section stands
         place = next((place for place in places if place.holds(path[:-1])), places[-1])
     return f"{place.name(path)} {_why(error, path)}."
 
 
+def _said(error: ErrorDetails) -> str:
+    return str(error.get("ctx", {}).get("error", error["msg"]))
+
+
 def _why(error: ErrorDetails, path: tuple[str, ...]) -> str:
     kind, context, given = error["type"], error.get("ctx", {}), error["input"]
+    if path[:1] == (_CHANGES,) and kind == "extra_forbidden" and _is_undated(path[2:]):
+        return "is the same at all dates: it cannot be in a change"
     if path[:2] in _SECRETS and kind == "string_type":
         return "must be a string"
     if kind == "extra_forbidden":
@@ -235,8 +255,19 @@ def _why(error: ErrorDetails, path: tuple[str, ...]) -> str:
     return f"is {given!r}, but must {must}"
 
 
+def _is_undated(path: tuple[str, ...]) -> bool:
+    """Say whether a setting of ours is one that a change cannot name."""
+    if path[0] == _CHANGES or len(path) == 1:
+        return path[0] in Settings.model_fields
+    return path[0] in UNDATED and path[1] in UNDATED[path[0]]
+
+
 def _names_at(path: tuple[str, ...], kind: str) -> list[str]:
     """Return the names allowed at a path of the file; `kind` is that of a tariff."""
+    if path[:1] == (_CHANGES,):
+        if len(path) <= 2:
+            return [field.alias or name for name, field in Change.model_fields.items()]
+        path = path[2:]
     models: dict[str, type[BaseModel]] = {
         "tariffs": PerMinute if kind == "per_minute" else FixedCharge,
         "channels": Channel,

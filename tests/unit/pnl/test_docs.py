@@ -12,6 +12,7 @@ from pnl.errors import RESTARTABLE, Exit
 from pnl.metrics import Metrics
 from pnl.settings import Settings
 from pnl.settings_load import load
+from pnl.settings_policy import Change
 from tests.unit.pnl.program import ROOT
 
 DOCS = ROOT / "docs"
@@ -33,7 +34,9 @@ def test_the_documented_settings_are_all_there_are(tmp_path: Path) -> None:
     for section, field in Settings.model_fields.items():
         assert section in shown
         keys = set(getattr(field.annotation, "model_fields", {}))
-        assert keys <= set(shown[section]), section
+        assert keys <= set(shown[section] if keys else ()), section
+    said = set().union(*shown["changes"])
+    assert said <= {field.alias or name for name, field in Change.model_fields.items()}
 
 
 def test_the_documented_defaults_are_the_defaults(tmp_path: Path) -> None:

@@ -1,13 +1,14 @@
 """Settings: which source wins, and what is said when one cannot be used."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from pnl.errors import UserError
 from pnl.settings_load import Loaded, load
-from processors.policy import DAY_MS, ChannelRate, Policy, Tariff
+from processors.policy import DAY_MS, ChannelRate, Policy, Tariff, book_of
 from streams.kafka_settings import OURS
 
 EVERY_NAME = """
@@ -317,3 +318,75 @@ def test_equal_rules_have_equal_versions(tmp_path: Path) -> None:
     first = read(tmp_path, "[server]\nport = 1234\n").settings.policy().version
     other = read(tmp_path, "[rates]\nloaded_per_hour_minor = 1\n").settings.policy().version
     assert first == Policy().version != other
+
+
+CHANGED = """
+[rates]
+loaded_per_hour_minor = 3000
+by_queue = { billing = 2800 }
+[tariffs.paid]
+kind = "per_minute"
+per_hour_minor = 6000
+[[changes]]
+from = "2026-04-01"
+rates = { loaded_per_hour_minor = 3200, by_queue = { sales = 3300 } }
+[changes.tariffs.paid]
+kind = "flat"
+amount_minor = 300
+[[changes]]
+from = 2026-11-01
+attribution.model = "linear"
+"""
+FIRST_OF_APRIL_MS = 1_774_998_000_000
+"""Midnight in London, an hour before that in UTC."""
+
+
+def test_a_change_lays_the_keys_it_names_over_what_stood_before(tmp_path: Path) -> None:
+    """What it does not name stays; a tariff is replaced as a whole; days are local."""
+    book = read(tmp_path, CHANGED).settings.policies
+    before, after = book.at(FIRST_OF_APRIL_MS - 1), book.at(FIRST_OF_APRIL_MS)
+    assert (before.loaded_per_hour_minor, after.loaded_per_hour_minor) == (3000, 3200)
+    assert after.loaded_per_hour_minor_by_queue == {"billing": 2800, "sales": 3300}
+    assert after.tariffs == {"paid": Tariff(kind="flat", amount_minor=300)}
+    assert book.newest == replace(after, model="linear")
+    assert len(book.versions) == 3
+
+
+def test_a_change_that_changes_nothing_leaves_the_version(tmp_path: Path) -> None:
+    """Books are of equal version when they say the same of all dates."""
+    toml = '[[changes]]\nfrom = "2026-04-01"\nrates.loaded_per_hour_minor = 3000\n'
+    assert read(tmp_path, toml).settings.policies == book_of(Policy())
+    assert read(tmp_path, toml).settings.policies.version == Policy().version
+
+
+def test_changes_may_come_from_a_variable(tmp_path: Path) -> None:
+    """As JSON, like every table."""
+    given = {"PNL_CHANGES": '[{"from": "2026-04-01", "margin": {"default_ppm": 1}}]'}
+    book = read(tmp_path, "", given).settings.policies
+    assert [book.at(since).margin_ppm for since, _ in book.versions] == [400_000, 1]
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (
+            "attribution.horizon_days = 3",
+            "line 5: [[changes]] attribution.horizon_days is the same",
+        ),
+        ('reporting.currency = "EUR"', "line 5: [[changes]] reporting is the same at all dates"),
+        ("[changes.log]", "line 5: [[changes]] log is the same at all dates: it cannot be in a"),
+        ("rates.by_queue.b = -1", "line 5: [[changes]] rates.by_queue.b is -1, but must be"),
+        ("rats.by_queue.b = 1", "line 5: [[changes]] rats is no setting; did you mean rates"),
+        ("attribution.lookback_days = 401", "[[changes]] from 2026-04-02: lookback_days 401 is lo"),
+        ('[[changes]]\nfrom = "2026-04-02"', "[[changes]] from 2026-04-02 stands after the one"),
+        ('tariffs.a.kind = "flat"', "line 5: [[changes]] tariffs.a.amount_minor is missing"),
+    ],
+)
+def test_what_a_change_cannot_be_is_said_with_its_line(
+    tmp_path: Path, change: str, sentence: str
+) -> None:
+    """A key that has no date, a typing mistake, a value out of bounds, an order of dates."""
+    toml = '[[changes]]\nfrom = "2026-04-01"\n[[changes]]\nfrom = "2026-04-02"\n' + change
+    with pytest.raises(UserError) as refused:
+        read(tmp_path, toml)
+    assert sentence in str(refused.value)

@@ -26,6 +26,8 @@ _OUTPUTS: Final[Mapping[str, type[msgspec.Struct]]] = {
     topics.ATTRIBUTIONS: results.AttributionRecord,
     topics.CONTACT_FACTS: results.ContactRecord,
     topics.ORDER_FACTS: results.OrderRecord,
+    topics.COST_FACTS: results.CostRecord,
+    topics.PERIOD_FACTS: results.PeriodRecord,
     topics.DEAD_LETTERS: DeadLetter,
     topics.BATCHES: results.BatchRecord,
     topics.AUDIT: results.AuditRecord,

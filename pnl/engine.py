@@ -22,7 +22,7 @@ from processors.policy import Policy
 from processors.results import BatchRecord, BatchSource, Exceptional
 from processors.state_codec import decode_customer, prefix_of, revision_key, take_changes
 from streams.codec import decode
-from streams.facts import Fact, Millis, event_time_of
+from streams.facts import Fact, Millis, Period, event_time_of
 from streams.invalid import Invalid
 from streams.log import EventLog, Outgoing, Record, StateReader, shelf_of
 from streams.runner import Account, Done, Runner
@@ -125,6 +125,8 @@ class JourneysHandler:
                 batch.changes.update(take_changes(batch.customers[record.key]))
             # A superseded revision counts too, or *as of* would tell in which order the two came.
             at = event_time_of(fact)
+            if isinstance(fact, Period):
+                continue  # worked out from events, not one
             if batch.stream_time is None or at > batch.stream_time:
                 batch.stream_time = at
         return done
@@ -152,7 +154,8 @@ class JourneysHandler:
     def _apply(self, batch: _Batch, record: Record, fact: Fact) -> Applied:
         """Apply one fact to its customer; raises LawBroken."""
         assert record.key is not None
-        applied = self._journeys.apply(batch.customers[record.key], fact, batch.recall)
+        customer = batch.customers[record.key]
+        applied = self._journeys.apply(customer, fact, batch.recall, record.logged_at)
         broken = breaches(applied)
         if broken:
             raise LawBroken(broken[0], record)

@@ -10,17 +10,25 @@ import msgspec
 
 from processors.journeys import Applied
 from processors.results import Cause, LedgerRecord
-from streams.facts import Contact, Cost, Fact, Order, Resolution, identity_of
+from streams.facts import Contact, Cost, Fact, Order, Period, Resolution, identity_of
 from streams.log import Outgoing, Record
-from streams.topics import ATTRIBUTIONS, CONTACT_FACTS, LEDGER, ORDER_FACTS
+from streams.topics import (
+    ATTRIBUTIONS,
+    CONTACT_FACTS,
+    COST_FACTS,
+    LEDGER,
+    ORDER_FACTS,
+    PERIOD_FACTS,
+)
 
 encode: Final = msgspec.json.Encoder().encode
 
-KIND_OF: Final[dict[type[Fact], Literal["contact", "resolution", "order", "cost"]]] = {
+KIND_OF: Final[dict[type[Fact], Literal["contact", "resolution", "order", "cost", "period"]]] = {
     Contact: "contact",
     Resolution: "resolution",
     Order: "order",
     Cost: "cost",
+    Period: "period",
 }
 
 
@@ -31,8 +39,10 @@ class Outputs:
         "_attributions",
         "_batch_id",
         "_contacts",
+        "_costs",
         "_ledger",
         "_orders",
+        "_periods",
         "_policy",
         "rows",
         "sum_minor",
@@ -45,6 +55,8 @@ class Outputs:
         self._attributions: list[Outgoing] = []
         self._contacts: list[Outgoing] = []
         self._orders: list[Outgoing] = []
+        self._costs: list[Outgoing] = []
+        self._periods: list[Outgoing] = []
         self.rows = 0
         self.sum_minor = 0
 
@@ -73,6 +85,12 @@ class Outputs:
         for order in applied.orders:
             key = b"%b\0%b" % (order.order_id.encode(), customer)
             self._orders.append(Outgoing(key, encode(order)))
+        for cost in applied.costs:
+            key = b"%b\0%b" % (cost.event_id.encode(), customer)
+            self._costs.append(Outgoing(key, encode(cost)))
+        for period in applied.periods:
+            key = b"%b\0%b" % (period.event_id.encode(), customer)
+            self._periods.append(Outgoing(key, encode(period)))
 
     def by_topic(self) -> list[tuple[str, Sequence[Outgoing]]]:
         """Return the records by topic."""
@@ -81,5 +99,7 @@ class Outputs:
             (ATTRIBUTIONS, self._attributions),
             (CONTACT_FACTS, self._contacts),
             (ORDER_FACTS, self._orders),
+            (COST_FACTS, self._costs),
+            (PERIOD_FACTS, self._periods),
         )
         return [(topic, outgoing) for topic, outgoing in found if outgoing]

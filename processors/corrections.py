@@ -41,6 +41,7 @@ def corrections(booked: Sequence[Entry], due: Sequence[Entry]) -> list[Entry]:
             entry,
             amount_minor=-entry.amount_minor,
             spread_minor=-entry.spread_minor,
+            variance_minor2=-entry.variance_minor2,
             change="reversal",
         )
         for entry in stale

@@ -1,16 +1,16 @@
-"""What a cost fact books: C3 channel, C4 concession, C5 overhead; other kinds stand unbooked.
+"""What a cost fact books: C3 channel, C4 concession, C5 overhead, C6 training and the like.
 
-Law: every cost fact is in the ledger whole, on exactly one line; a kind that no line takes yet
-is kept on the control line `unbooked`, never dropped.
+Law: every cost fact is in the ledger whole, on exactly one line. Payroll is no line of the
+statement, for C1 + C2 + C7 are: it is kept whole on its control line, which they come to.
 """
 
-from typing import Final
+from typing import Final, get_args
 
 from processors.days import local_days
 from processors.policy import Policy
-from processors.results import UNBOOKED, Entry
+from processors.results import PAYROLL, Basis, Entry
 from processors.touchpoints import Chain
-from streams.facts import Cost
+from streams.facts import Cost, CostKind
 
 LINE_OF_KIND: Final = {
     "channel": "C3",
@@ -18,7 +18,15 @@ LINE_OF_KIND: Final = {
     "overhead": "C5",
     "technology": "C5",
     "facilities": "C5",
+    "training": "C6",
+    "attrition": "C6",
+    "leadership": "C6",
+    "payroll": PAYROLL,
 }
+assert LINE_OF_KIND.keys() == set(get_args(CostKind))
+_BASIS: Final[dict[str, Basis]] = {"C5": "allocated", PAYROLL: "control"}
+_OWN_KIND: Final = ("C6", PAYROLL)
+"""Lines whose entries say what the money was for; others have the kind of the contact named."""
 
 
 def cost_entries(cost: Cost, chain: Chain | None, policy: Policy) -> tuple[Entry, ...]:
@@ -30,7 +38,7 @@ def cost_entries(cost: Cost, chain: Chain | None, policy: Policy) -> tuple[Entry
     if cost.amount_minor == 0:
         return ()
     face = None if chain is None else chain.face
-    line = LINE_OF_KIND.get(cost.kind, UNBOOKED)
+    line = LINE_OF_KIND[cost.kind]
     term_start = term_end = None
     if line == "C5" and cost.period_start is not None and cost.period_end is not None:
         local_day = local_days(policy.zone)
@@ -40,7 +48,7 @@ def cost_entries(cost: Cost, chain: Chain | None, policy: Policy) -> tuple[Entry
     return (
         Entry(
             line=line,
-            basis="control" if line == UNBOOKED else "allocated" if line == "C5" else "booked",
+            basis=_BASIS.get(line, "booked"),
             amount_minor=-cost.amount_minor,
             currency=cost.currency,
             effective_at=cost.occurred_at,
@@ -51,7 +59,7 @@ def cost_entries(cost: Cost, chain: Chain | None, policy: Policy) -> tuple[Entry
             agent_id=cost.agent_id or (face.agent_id or "" if face else ""),
             channel=cost.channel or (face.channel if face else ""),
             reason=(face.reason or "") if face else "",
-            kind=cost.kind if line == UNBOOKED else (face.kind if face else ""),
+            kind=cost.kind if line in _OWN_KIND else (face.kind if face else ""),
             term_start=term_start,
             term_end=term_end,
             spread_minor=-cost.amount_minor if term_start is not None else 0,

@@ -19,13 +19,14 @@ from processors.items import (
     Kind,
     LegItem,
     OrderItem,
+    PeriodItem,
     ResolutionItem,
 )
 from processors.references import Index, References, discard, enter
 from processors.results import CurrencyAmount, Entry
 from processors.settlement import Settlement
 from processors.touchpoints import Chain, chain_of, chain_of_leg, leg_order
-from streams.facts import Contact, Fact, Millis, Order, event_time_of
+from streams.facts import Contact, Fact, Millis, Order, Period, event_time_of
 
 _end: Final = attrgetter("ended_at", "contact_id")
 _ended_at: Final = attrgetter("ended_at")
@@ -52,6 +53,7 @@ class Customer:
         "oldest_double",
         "oldest_single",
         "orders",
+        "periods",
         "refers",
         "resolutions",
         "sales",
@@ -74,6 +76,8 @@ class Customer:
         self.orders: dict[str, OrderItem] = {}
         self.resolutions: dict[str, ResolutionItem] = {}
         self.costs: dict[str, CostItem] = {}
+        # Of a period, whose name is the key; never forgotten: a correction may come years later.
+        self.periods: dict[str, PeriodItem] = {}
         # Chains by name; of those with several legs, the name by every leg but the first.
         self.chains: dict[str, Chain] = {}
         self.chain_of: dict[str, str] = {}
@@ -100,6 +104,8 @@ class Customer:
             elif isinstance(item, CostItem):
                 self.costs[item.fact.event_id] = item
                 self.refers.enter(item.fact)
+            elif isinstance(item, PeriodItem):
+                self.periods[item.fact.event_id] = item
             else:
                 self.resolutions[item.fact.event_id] = item
                 self.refers.enter(item.fact)
@@ -109,6 +115,8 @@ class Customer:
 
     def observe(self, fact: Fact) -> None:
         """Move the watermark: the largest event time seen of this customer."""
+        if isinstance(fact, Period):
+            return
         at = event_time_of(fact)
         if self.watermark is None or at > self.watermark:
             self.watermark = at
@@ -125,7 +133,7 @@ class Customer:
 
         So it always is what the items remembered say, also after they were read back.
         """
-        if event_time_of(former) == self.watermark:
+        if event_time_of(former) == self.watermark and not isinstance(former, Period):
             self.watermark = max(event_time_of(item.fact) for item in self._items())
 
     def _items(self) -> Iterator[Item]:
@@ -157,6 +165,8 @@ class Customer:
             return self.legs.get(identity)
         if kind == "o":
             return self.orders.get(identity)
+        if kind == "p":
+            return self.periods.get(identity)
         return self.costs.get(identity) if kind == "x" else self.resolutions.get(identity)
 
     # --- legs and chains

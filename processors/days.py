@@ -24,6 +24,13 @@ def day_of_instant(at: Millis, zone: ZoneInfo) -> Day:
     return day_of_date((_EPOCH + timedelta(milliseconds=at)).astimezone(zone).date())
 
 
+def first_instant(date_text: LocalDate, zone: ZoneInfo) -> Millis:
+    """Return the first instant of a local day, also where midnight does not exist."""
+    day = date.fromisoformat(date_text)
+    start = datetime(day.year, day.month, day.day, tzinfo=zone)
+    return (start.astimezone(UTC) - _EPOCH) // timedelta(milliseconds=1)
+
+
 @lru_cache(maxsize=8)
 def local_days(zone: ZoneInfo) -> Callable[[Millis | LocalDate], Day]:
     """Return the function from an instant or a written local date to its local day."""

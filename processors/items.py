@@ -9,12 +9,12 @@ from typing import Final, Literal, TypeAlias
 import msgspec
 
 from processors.results import Entry
-from streams.facts import Contact, Cost, Fact, Order, Resolution
+from streams.facts import Contact, Cost, Fact, Millis, Order, Period, Resolution
 
 STATE_VERSION: Final = 1
 """The layout of a stored item."""
 
-Kind: TypeAlias = Literal["c", "o", "r", "x"]
+Kind: TypeAlias = Literal["c", "o", "r", "x", "p"]
 ItemKey: TypeAlias = tuple[Kind, str]
 
 
@@ -48,13 +48,22 @@ class ResolutionItem(msgspec.Struct, array_like=True, gc=False):
 
 
 class CostItem(msgspec.Struct, array_like=True, gc=False):
-    """A cost and what it booked."""
+    """A cost, what it booked, how often its record was published."""
 
     fact: Cost
     booked: tuple[Entry, ...] = ()
+    version: int = 0
 
 
-Item: TypeAlias = LegItem | OrderItem | ResolutionItem | CostItem
+class PeriodItem(msgspec.Struct, array_like=True, gc=False):
+    """What the period job stated, what it booked, and the log's time of the fact."""
+
+    fact: Period
+    booked: tuple[Entry, ...] = ()
+    logged_at: Millis = 0
+
+
+Item: TypeAlias = LegItem | OrderItem | ResolutionItem | CostItem | PeriodItem
 
 
 def key_of_item(fact: Fact) -> ItemKey:
@@ -63,4 +72,6 @@ def key_of_item(fact: Fact) -> ItemKey:
         return "c", fact.contact_id
     if isinstance(fact, Order):
         return "o", fact.order_id
-    return ("r" if isinstance(fact, Resolution) else "x"), fact.event_id
+    if isinstance(fact, Resolution):
+        return "r", fact.event_id
+    return ("p" if isinstance(fact, Period) else "x"), fact.event_id

@@ -182,9 +182,9 @@ class Rebooking:
         for name in sorted(self._publish):
             self._contact(name)
         for event_id in sorted(self._publish_costs):
-            item = self.customer.costs[event_id]
-            item.version += 1
-            self.costs.append(cost_record(self.customer.key, item, self.policies.first))
+            cost = self.customer.costs[event_id]
+            cost.version += 1
+            self.costs.append(cost_record(self.customer.key, cost, self.policies.zone))
         for event_id in sorted(self._periods):
             self._period(event_id)
 

@@ -1,27 +1,38 @@
-"""The published state of a chain, an order and its credit vector, built from a customer.
+"""The published state of a chain, an order with its credit vector, a cost, a closed period.
 
 Law: a record says what the facts remembered and the entries booked say, nothing of its own; its
 version or revision counts this thing's records, so the highest is the latest.
 """
 
 from collections.abc import Collection
-from typing import Final
+from typing import Final, TypeAlias
+from zoneinfo import ZoneInfo
 
 from processors.customer import Customer
-from processors.items import LegItem, OrderItem
+from processors.days import first_instant
+from processors.items import CostItem, LegItem, OrderItem, PeriodItem
 from processors.order_book import OrderBook
 from processors.order_lines import Journey
 from processors.policy import Policy, PolicyBook
 from processors.results import (
     AttributionRecord,
     ContactRecord,
+    CostRecord,
+    LegPart,
     OrderRecord,
     PathContact,
+    PeriodRecord,
 )
 from processors.settlement import Settlement, refund_total
 from processors.touchpoints import Chain
+from streams.facts import Contact, LocalDate, Millis, Offer, Resolution
 
 _COST_LINES: Final = ("C1", "C3")
+
+_Opinions: TypeAlias = tuple[int | None, int | None, int | None]
+_Resolved: TypeAlias = tuple[Millis | None, int, bool, bool]
+_NO_OPINION: Final[_Opinions] = (None, None, None)
+_NEVER_RESOLVED: Final[_Resolved] = (None, 0, False, False)
 
 
 def attribution_record(
@@ -90,6 +101,47 @@ def order_record(customer_id: str, item: OrderItem, settlement: Settlement | Non
         tuple([order_id for order_id, _ in pieces]),
         orphan,
         order.withdrawn,
+        order.contact_id or "",
+        order.agent_id or "",
+        order.referred_by or "",
+    )
+
+
+def cost_record(customer_id: str, item: CostItem, zone: ZoneInfo) -> CostRecord:
+    """Return a cost as accepted; a local date is the first instant of that day in the zone."""
+    cost = item.fact
+    return CostRecord(
+        event_id=cost.event_id,
+        customer_id=customer_id,
+        version=item.version,
+        kind=cost.kind,
+        occurred_at=cost.occurred_at,
+        currency=cost.currency,
+        amount_minor=cost.amount_minor,
+        agent_id=cost.agent_id or "",
+        queue=cost.queue or "",
+        channel=cost.channel or "",
+        contact_id=cost.contact_id or "",
+        period_start=_instant(cost.period_start, zone),
+        period_end=_instant(cost.period_end, zone),
+        withdrawn=cost.withdrawn,
+    )
+
+
+def _instant(at: Millis | LocalDate | None, zone: ZoneInfo) -> Millis | None:
+    return first_instant(at, zone) if isinstance(at, str) else at
+
+
+def period_record(item: PeriodItem) -> PeriodRecord:
+    """Return that a period is closed."""
+    fact = item.fact
+    return PeriodRecord(
+        event_id=fact.event_id,
+        period=fact.period,
+        revision=fact.revision,
+        closed_at=item.logged_at,
+        cut=fact.cut,
+        withdrawn=fact.withdrawn,
     )
 
 
@@ -112,13 +164,26 @@ def contact_record(
             fee += entry.amount_minor
     if customer.refers.costs:
         cost += _concessions(customer, chain, policies)
+    parts: tuple[LegPart, ...] = ()
     if len(legs) == 1:
         talk, hold, wrap, wait = first.talk_ms, first.hold_ms, first.wrap_ms, first.wait_ms
         identified = first.customer_id is not None
+        connected_at, offers, experiment = first.connected_at, first.offers, first.experiment
     else:
         talk, hold = sum(x.talk_ms for x in legs), sum(x.hold_ms for x in legs)
         wrap, wait = sum(x.wrap_ms for x in legs), sum(x.wait_ms for x in legs)
         identified = any(leg.customer_id is not None for leg in legs)
+        connected_at, offers = None, _offers_of(legs)
+        experiment = next((leg.experiment for leg in legs if leg.experiment is not None), None)
+        parts = tuple([_part(leg) for leg in legs])
+    refers = customer.refers
+    opinions = _NO_OPINION
+    resolved_at, resolutions, reopened, escalated = _NEVER_RESOLVED
+    ids = refers.resolutions.get(chain.case_id) if chain.case_id is not None else None
+    if ids or refers.surveys:
+        of_case = [customer.resolutions[event_id].fact for event_id in ids or ()]
+        resolved_at, resolutions, reopened, escalated = _resolved(of_case)
+        opinions = _opinions(customer, chain, of_case)
     # By position: a call with over 15 keywords first builds a dictionary of them.
     return ContactRecord(
         name,
@@ -150,7 +215,62 @@ def contact_record(
         last.tier or "",
         last.disposition_code or "",
         customer.credits.get(name, ()),
+        False,
+        connected_at,
+        parts,
+        offers,
+        *opinions,
+        resolved_at,
+        resolutions,
+        reopened,
+        escalated,
+        "" if experiment is None else experiment.id,
+        "" if experiment is None else experiment.arm,
     )
+
+
+def _part(leg: Contact) -> LegPart:
+    return LegPart(
+        leg.contact_id,
+        leg.agent_id or "",
+        leg.queue,
+        leg.started_at,
+        leg.connected_at,
+        leg.ended_at,
+        leg.talk_ms,
+        leg.hold_ms,
+        leg.wrap_ms,
+    )
+
+
+def _offers_of(legs: Collection[Contact]) -> tuple[Offer, ...]:
+    return tuple([offer for leg in legs for offer in leg.offers])
+
+
+def _resolved(of_case: Collection[Resolution]) -> _Resolved:
+    """Return when a case was first resolved, how often, whether it was reopened, escalated."""
+    times = [fact.occurred_at for fact in of_case if fact.outcome == "resolved"]
+    outcomes = {fact.outcome for fact in of_case}
+    return min(times, default=None), len(times), "reopened" in outcomes, "escalated" in outcomes
+
+
+def _opinions(customer: Customer, chain: Chain, of_case: Collection[Resolution]) -> _Opinions:
+    """Return what the customer last said of the case, else of the chain itself: CSAT, NPS, CES."""
+    surveys = customer.refers.surveys
+    ids = {event_id for ref in chain.refs for event_id in surveys.get(ref, ())} if surveys else ()
+    own = [customer.resolutions[event_id].fact for event_id in ids]
+    # The case's own come last, so they win.
+    told = sorted(own, key=_last) + sorted(of_case, key=_last)
+    csat = nps = ces = None
+    for fact in told:
+        csat = csat if fact.csat is None else fact.csat
+        nps = nps if fact.nps is None else fact.nps
+        ces = ces if fact.ces is None else fact.ces
+    return csat, nps, ces
+
+
+def _last(resolution: Resolution) -> tuple[Millis, str]:
+    return resolution.occurred_at, resolution.event_id
 
 
 def _concessions(customer: Customer, chain: Chain, policies: PolicyBook) -> int:
@@ -212,7 +332,7 @@ def outcome_of(customer: Customer, chain: Chain, policies: PolicyBook) -> str:
         return "unknown"
     last = max(
         (customer.resolutions[event_id].fact for event_id in ids),
-        key=lambda resolution: (resolution.occurred_at, resolution.event_id),
+        key=_last,
     )
     if last.outcome != "resolved":
         return "unresolved"

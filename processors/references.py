@@ -14,16 +14,18 @@ Index: TypeAlias = dict[str, list[str]]
 class References:
     """Indexes of one customer's facts by what they name."""
 
-    __slots__ = ("costs", "refunds", "resolutions", "sold", "unlinked")
+    __slots__ = ("costs", "refunds", "resolutions", "sold", "surveys", "unlinked")
 
     def __init__(self) -> None:
         # Sales and costs by the contact_id they name, refunds by the order_id, resolutions by
-        # the case_id; refunds that name no order by currency.
+        # the case_id; refunds that name no order by currency; resolutions with an opinion by the
+        # contact_id they name.
         self.sold: Index = {}
         self.costs: Index = {}
         self.refunds: Index = {}
         self.resolutions: Index = {}
         self.unlinked: Index = {}
+        self.surveys: Index = {}
 
     def _place(self, fact: Fact) -> tuple[Index, str, str] | None:
         """Return the index, key and identity of a fact; None if it names nothing."""
@@ -49,6 +51,8 @@ class References:
         if place is not None:
             index, key, identity = place
             enter(index, key, identity)
+        if isinstance(fact, Resolution) and (judged := _judged(fact)) is not None:
+            enter(self.surveys, judged, fact.event_id)
 
     def leave(self, fact: Fact) -> None:
         """Take a fact out."""
@@ -56,6 +60,15 @@ class References:
         if place is not None:
             index, key, identity = place
             discard(index, key, identity)
+        if isinstance(fact, Resolution) and (judged := _judged(fact)) is not None:
+            discard(self.surveys, judged, fact.event_id)
+
+
+def _judged(fact: Resolution) -> str | None:
+    """Return the contact of which a resolution that stands says what the customer thought."""
+    if fact.withdrawn or fact.csat is fact.nps is fact.ces is None:
+        return None
+    return fact.contact_id
 
 
 def enter(index: Index, key: str, identity: str) -> None:

@@ -69,6 +69,8 @@ def _booked(customer: Customer) -> Iterator[Entry]:
         yield from order.booked
     for cost in customer.costs.values():
         yield from cost.booked
+    for period in customer.periods.values():
+        yield from period.booked
 
 
 def _net(entries: Iterable[Entry]) -> Counter[Entry]:
@@ -79,15 +81,21 @@ def _net(entries: Iterable[Entry]) -> Counter[Entry]:
     net: Counter[Entry] = Counter()
     for entry in entries:
         plain = replace(entry, change="") if entry.change else entry
-        if (plain.amount_minor, plain.spread_minor) < (0, 0):
+        amounts = plain.amount_minor, plain.spread_minor, plain.variance_minor2
+        if amounts < (0, 0, 0):
             net[_negative(plain)] -= 1
-        elif (plain.amount_minor, plain.spread_minor) > (0, 0):
+        elif amounts > (0, 0, 0):
             net[plain] += 1
     return net
 
 
 def _negative(entry: Entry) -> Entry:
-    return replace(entry, amount_minor=-entry.amount_minor, spread_minor=-entry.spread_minor)
+    return replace(
+        entry,
+        amount_minor=-entry.amount_minor,
+        spread_minor=-entry.spread_minor,
+        variance_minor2=-entry.variance_minor2,
+    )
 
 
 def _is_remembered(customer: Customer, entry: Entry) -> bool:

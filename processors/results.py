@@ -12,9 +12,9 @@ from typing import Final, Literal, TypeAlias
 
 import msgspec
 
-from streams.facts import Day, Millis
+from streams.facts import CutPlace, Day, Millis, Offer
 
-Basis: TypeAlias = Literal["booked", "standard", "allocated", "accrued", "control"]
+Basis: TypeAlias = Literal["booked", "standard", "allocated", "accrued", "estimated", "control"]
 Change: TypeAlias = Literal["", "reversal", "addition"]
 Disposition: TypeAlias = Literal["applied", "duplicate", "late", "dead"]
 Repair: TypeAlias = Literal["", "doubled", "lost"]
@@ -28,7 +28,9 @@ ORPHAN: Final = "A5x"
 ADJUSTMENT: Final = "adjustment"
 """Control line: adjustments of the books (DEF-ADJUST, memo M9)."""
 UNBOOKED: Final = "unbooked"
-"""Control line: costs of a kind that no statement line takes yet; `kind` says which."""
+"""Control line: what no statement line takes, such as a fee by a tariff nobody has defined."""
+PAYROLL: Final = "payroll"
+"""Control line: payroll as paid, which C1 + C2 + C7 account for together (DEF-C7)."""
 
 
 class _Value(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
@@ -49,6 +51,10 @@ class Entry(_Value, frozen=True, array_like=True):
     one leg (C1). `queue` … `kind` are the chain's dimensions (RUL-DIMS), for C1 the leg's own;
     for a cost its own. `note` says why where a reader would ask: `unlinked` (a refund linked by
     the model DEF-UNLINKED), `no_touch`, `sold_unknown`, `late`, `over_refund`, `opposite_sign`.
+
+    `variance_minor2`, of an estimate, is the square of its standard error in minor units squared,
+    negative in a reversal: so the sum over any scope is the variance of the sum, where the
+    estimates are independent, and the interval is amount ± 1.96 √sum.
     """
 
     line: str
@@ -75,12 +81,13 @@ class Entry(_Value, frozen=True, array_like=True):
     cut: Day | None = None
     spread_minor: int = 0
     change: Change = ""
+    variance_minor2: int = 0
 
 
 class Cause(_Value, frozen=True):
     """The fact that made us book, by identity; and the record that brought it."""
 
-    fact: Literal["contact", "resolution", "order", "cost"]
+    fact: Literal["contact", "resolution", "order", "cost", "period", "configuration"]
     id: str
     revision: int
     topic: str
@@ -171,6 +178,20 @@ class CurrencyAmount(_Value, frozen=True):
     amount_minor: int
 
 
+class LegPart(_Value, frozen=True, array_like=True):
+    """One leg of a chain that has several, in leg order."""
+
+    contact_id: str
+    agent_id: str
+    queue: str
+    started_at: Millis
+    connected_at: Millis | None
+    ended_at: Millis
+    talk_ms: int
+    hold_ms: int
+    wrap_ms: int
+
+
 class ContactRecord(_Value, frozen=True):
     """`pnl.contacts.v1`, keyed by contact_id: a chain with its cost, outcome, revenue so far.
 
@@ -179,6 +200,12 @@ class ContactRecord(_Value, frozen=True):
     only). `credits` is the net credit so far, per currency. Mature from `matures_at` on (end
     + longest lookback). `version` counts this contact's records: the highest is the latest.
     `withdrawn`: the chain is no more (withdrawn, or joined to another).
+
+    `csat`, `nps`, `ces` are those of the latest resolution fact of its case that has one, else of
+    the latest that names this contact. Of its case: `resolved_at` is the first `resolved`,
+    `resolutions` how many there are, `reopened` and `escalated` whether a fact said so. `offers`
+    are those of all legs. `parts` are the legs where there are several; a chain of one leg says
+    all of it itself, with `connected_at`.
     """
 
     contact_id: str
@@ -211,6 +238,18 @@ class ContactRecord(_Value, frozen=True):
     disposition_code: str = ""
     credits: tuple[CurrencyAmount, ...] = ()
     withdrawn: bool = False
+    connected_at: Millis | None = None
+    parts: tuple[LegPart, ...] = ()
+    offers: tuple[Offer, ...] = ()
+    csat: int | None = None
+    nps: int | None = None
+    ces: int | None = None
+    resolved_at: Millis | None = None
+    resolutions: int = 0
+    reopened: bool = False
+    escalated: bool = False
+    experiment_id: str = ""
+    experiment_arm: str = ""
 
 
 class OrderRecord(_Value, frozen=True):
@@ -232,6 +271,46 @@ class OrderRecord(_Value, frozen=True):
     refund_of: str = ""
     linked_to: tuple[str, ...] = ()
     orphan: bool = False
+    withdrawn: bool = False
+    contact_id: str = ""
+    agent_id: str = ""
+    referred_by: str = ""
+
+
+class CostRecord(_Value, frozen=True):
+    """`pnl.costs.v1`, keyed by event_id: an accepted cost fact, its amount as sent (+ is spent).
+
+    `period_start` and `period_end` are instants: a local date is the first of its day.
+    """
+
+    event_id: str
+    customer_id: str
+    version: int
+    kind: str
+    occurred_at: Millis
+    currency: str
+    amount_minor: int
+    agent_id: str = ""
+    queue: str = ""
+    channel: str = ""
+    contact_id: str = ""
+    period_start: Millis | None = None
+    period_end: Millis | None = None
+    withdrawn: bool = False
+
+
+class PeriodRecord(_Value, frozen=True):
+    """`pnl.periods.v1`, keyed by event_id: that a period is closed (DEF-CLOSE, DEF-REPORTED).
+
+    What was reported of it are the ledger's entries before `cut`; `closed_at` is the log's time of
+    the fact that said so, `revision` that fact's.
+    """
+
+    event_id: str
+    period: str
+    revision: int
+    closed_at: Millis
+    cut: tuple[CutPlace, ...]
     withdrawn: bool = False
 
 

@@ -20,6 +20,7 @@ from processors.items import (
     ItemKey,
     LegItem,
     OrderItem,
+    PeriodItem,
     ResolutionItem,
 )
 
@@ -29,6 +30,7 @@ _DECODE: Final[dict[int, Callable[[bytes], Item]]] = {
     b"o"[0]: msgspec.msgpack.Decoder(OrderItem).decode,
     b"r"[0]: msgspec.msgpack.Decoder(ResolutionItem).decode,
     b"x"[0]: msgspec.msgpack.Decoder(CostItem).decode,
+    b"p"[0]: msgspec.msgpack.Decoder(PeriodItem).decode,
 }
 _VERSION: Final = bytes([STATE_VERSION])
 

@@ -10,7 +10,7 @@ from typing import Final, Literal, TypeAlias
 
 from processors.results import Basis
 
-Total: TypeAlias = Literal["A", "B", "C"]
+Total: TypeAlias = Literal["A", "B", "C", "D"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +42,14 @@ LINES: Final[tuple[Line, ...]] = (
     Line("C6", "Training, attrition, leadership", "booked", "C"),
     Line("C7", "Absorption variance", "booked", "C"),
 )
-LINE_NAMES: Final = tuple(line.line for line in LINES)
-LINE: Final = {line.line: line for line in LINES}
+ESTIMATES: Final[tuple[Line, ...]] = (
+    Line("D1", "Retention credit", "estimated", "D"),
+    Line("D2", "Referral credit", "estimated", "D"),
+)
+"""Below the booked result, each with its interval; their sum D is the estimated contribution."""
+LINE_NAMES: Final = tuple(line.line for line in LINES + ESTIMATES)
+BOOKED_NAMES: Final = tuple(line.line for line in LINES)
+LINE: Final = {line.line: line for line in LINES + ESTIMATES}
 BOOKED_RESULT: Final = "booked_result"
 """The booked operating result: A + B + C."""
 

@@ -24,17 +24,20 @@ from processors.results import (
     BatchRecord,
     BatchSource,
     ContactRecord,
+    CostRecord,
     Credit,
     CurrencyAmount,
     Entry,
     Exceptional,
     LedgerRecord,
+    LegPart,
     OrderRecord,
     PathContact,
+    PeriodRecord,
 )
 from streams import topics
 from streams.dead_letters import DeadLetter
-from streams.facts import Millis
+from streams.facts import CutPlace, Millis, Offer
 from streams.log import Record
 
 EPOCHS_MAX: Final = 2**15
@@ -100,14 +103,30 @@ def structure_of(record: type[msgspec.Struct]) -> str:
 
 
 def framed(records: Sequence[Record]) -> bytes:
-    """Return the records as JSON lines, each with the coordinates it lies at."""
+    """Return the records of a topic as JSON lines, each with the coordinates it lies at."""
+    whole = _whole if records and records[0][0] == topics.LEDGER else _as_it_is
     return b"\n".join(
         [
-            b'{"log_partition":%d,"log_offset":%d,%b' % (record[1], record[2], record[5][1:])
+            b'{"log_partition":%d,"log_offset":%d,%b' % (record[1], record[2], whole(record[5])[1:])
             for record in records
             if record[5] is not None
         ]
     )
+
+
+def _as_it_is(value: bytes) -> bytes:
+    return value
+
+
+def _whole(value: bytes) -> bytes:
+    """Return a ledger record whose entries have every field, also one of a former version.
+
+    Entries are arrays and only ever gained fields at the end; the engine wants them all. Those
+    of a former version end with a text (`change`), now they end with a number.
+    """
+    if not (value.endswith(b'"]]}') or b'"]],"repair":"' in value[-40:]):
+        return value
+    return _encode(_decode_ledger(value))
 
 
 def insert_statement(target: Target, source: str, where: str = "") -> str:
@@ -148,6 +167,8 @@ class _DatedLedger(msgspec.Struct, gc=False):
     entries: tuple[_Dated, ...]
 
 
+_decode_ledger: Final = msgspec.json.Decoder(LedgerRecord).decode
+_encode: Final = msgspec.json.Encoder().encode
 _decode_dates: Final = msgspec.json.Decoder(_DatedLedger).decode
 
 
@@ -173,6 +194,23 @@ def _plain(record: type[msgspec.Struct], *names: str) -> dict[str, str]:
     known = {f.name for f in msgspec.structs.fields(record)}
     assert known.issuperset(names), set(names) - known
     return {name: name for name in names}
+
+
+def _maybe_time(name: str) -> str:
+    """Return a time that may be absent: null then."""
+    return f"if(isNull({name}), NULL, {_time(f'assumeNotNull({name})')})"
+
+
+def _of_legs(name: str, alone: str) -> str:
+    """Return a field of each leg: a chain of one leg has it itself, as `alone`."""
+    return f"if(legs = 1, [{alone}], {_each('parts', LegPart, name)})"
+
+
+def _times_of_legs(name: str) -> str:
+    each = f"arrayMap(x -> {_time('x')}, {_of_legs(name, name)})"
+    if name != "connected_at":
+        return each
+    return f"arrayMap(x -> {_maybe_time('x')}, {_of_legs(name, name)})"
 
 
 _EPOCH: Final = "{epoch:UInt64}"
@@ -262,6 +300,27 @@ _CONTACTS: Final = Target(
     | {
         "credit_currencies": _each("credits", CurrencyAmount, "currency"),
         "credits_minor": _each("credits", CurrencyAmount, "amount_minor"),
+    }
+    | _plain(
+        ContactRecord,
+        *("csat", "nps", "ces", "resolutions", "reopened", "escalated"),
+        *("experiment_id", "experiment_arm"),
+    )
+    | {
+        "resolved_at": _maybe_time("resolved_at"),
+        "offer_classes": _each("offers", Offer, "product_class"),
+        "offers_eligible": _each("offers", Offer, "eligible"),
+        "offers_offered": _each("offers", Offer, "offered"),
+        "offers_accepted": _each("offers", Offer, "accepted"),
+        "leg_ids": _of_legs("contact_id", "contact_id"),
+        "leg_agents": _of_legs("agent_id", "agent_id"),
+        "leg_queues": _of_legs("queue", "queue"),
+        "leg_started_at": _times_of_legs("started_at"),
+        "leg_connected_at": _times_of_legs("connected_at"),
+        "leg_ended_at": _times_of_legs("ended_at"),
+        "leg_talk_ms": _of_legs("talk_ms", "talk_ms"),
+        "leg_hold_ms": _of_legs("hold_ms", "hold_ms"),
+        "leg_wrap_ms": _of_legs("wrap_ms", "wrap_ms"),
     },
 )
 
@@ -274,7 +333,33 @@ _ORDERS: Final = Target(
         OrderRecord,
         *("order_id", "customer_id", "kind", "currency", "net_effect_minor", "identified"),
         *("refund_of", "linked_to", "orphan", "withdrawn"),
+        *("contact_id", "agent_id", "referred_by"),
     ),
+)
+
+_COSTS: Final = Target(
+    table="costs",
+    columns=_PLACE
+    | _version("version")
+    | {"record_version": "version", "occurred_at": _time("occurred_at")}
+    | {name: _maybe_time(name) for name in ("period_start", "period_end")}
+    | _plain(
+        CostRecord,
+        *("event_id", "customer_id", "kind", "currency", "amount_minor", "agent_id", "queue"),
+        *("channel", "contact_id", "withdrawn"),
+    ),
+)
+
+_PERIODS: Final = Target(
+    table="periods",
+    columns=_PLACE
+    | _version("revision")
+    | _plain(PeriodRecord, "event_id", "period", "revision", "withdrawn")
+    | {
+        "closed_at": _time("closed_at"),
+        "cut_partitions": _each("cut", CutPlace, "partition"),
+        "cut_offsets": _each("cut", CutPlace, "offset"),
+    },
 )
 
 _BATCHES: Final = Target(
@@ -332,6 +417,8 @@ SOURCES: Final = {
         _source(topics.ATTRIBUTIONS, AttributionRecord, _ATTRIBUTIONS),
         _source(topics.CONTACT_FACTS, ContactRecord, _CONTACTS),
         _source(topics.ORDER_FACTS, OrderRecord, _ORDERS),
+        _source(topics.COST_FACTS, CostRecord, _COSTS),
+        _source(topics.PERIOD_FACTS, PeriodRecord, _PERIODS),
         _source(topics.DEAD_LETTERS, DeadLetter, _DEAD_LETTERS),
         _source(topics.BATCHES, BatchRecord, _BATCHES, _BATCH_SOURCES),
     )

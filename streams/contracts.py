@@ -1,11 +1,12 @@
-"""What a source may send: the values of the four input topics, the source of truth.
+"""What a source may send: the values of the input topics, the source of truth.
 
 These models are exported as JSON Schema (`docs/contracts/`) and are read by people; records are
 read by `streams.codec`, which is proven to take and refuse the same. Times and dates follow
 `streams.grammar`, read here in the plainest way.
 
 Unknown fields are ignored. A field that may be absent may be null as well, except those with a
-default of their own (`revision`, `withdrawn`, `lines`, `offers`).
+default of their own (`revision`, `withdrawn`, `lines`, `offers`, `cut`, all but the first five of a
+period's line).
 """
 
 import re
@@ -26,7 +27,17 @@ from pydantic import (
 
 from streams import grammar, topics
 from streams.currencies import EXPONENTS
-from streams.facts import CostKind, LocalDate, Millis, OrderKind, Outcome, ProductClass
+from streams.facts import (
+    CostKind,
+    LocalDate,
+    Millis,
+    OrderKind,
+    Outcome,
+    PeriodBasis,
+    PeriodKind,
+    PeriodLineName,
+    ProductClass,
+)
 
 RESERVED_DISPOSITION_CODES: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -94,6 +105,12 @@ Text: TypeAlias = Annotated[
     str,
     Field(strict=True, min_length=1, max_length=grammar.TEXT_CHARS_MAX),
     AfterValidator(_without_nul),
+]
+OptionalId: TypeAlias = Annotated[
+    str, Field(strict=True, max_length=grammar.ID_CHARS_MAX), AfterValidator(_without_nul)
+]
+OptionalText: TypeAlias = Annotated[
+    str, Field(strict=True, max_length=grammar.TEXT_CHARS_MAX), AfterValidator(_without_nul)
 ]
 Time: TypeAlias = Annotated[int, BeforeValidator(_read_time), WithJsonSchema(_TIME_SCHEMA)]
 Moment: TypeAlias = Annotated[
@@ -284,6 +301,67 @@ class Cost(_Value):
         return self
 
 
+class PeriodLine(_Value):
+    """An amount that no single customer's facts tell; an estimate has a variance."""
+
+    line: PeriodLineName
+    basis: PeriodBasis
+    amount_minor: AmountMinor
+    currency: Currency
+    effective_at: Time
+    queue: OptionalText = ""
+    team: OptionalText = ""
+    agent_id: OptionalId = ""
+    channel: OptionalText = ""
+    reason: OptionalText = ""
+    kind: OptionalText = ""
+    contact_id: OptionalId = ""
+    case_id: OptionalId = ""
+    note: OptionalText = ""
+    variance_minor2: Annotated[
+        int,
+        Field(
+            strict=True,
+            ge=0,
+            le=grammar.VARIANCE_MAX,
+            description="square of the standard error, in minor units squared",
+        ),
+    ] = 0
+
+
+class CutPlace(_Value):
+    """Entries of a partition of the ledger before this offset are as reported."""
+
+    partition: Annotated[int, Field(strict=True, ge=0, le=grammar.PARTITION_MAX)]
+    offset: Annotated[int, Field(strict=True, ge=0, le=grammar.OFFSET_MAX)]
+
+
+class Period(_Value):
+    """What the period job states of a period: figures to book, or that it is closed.
+
+    Written by `pnl periods` and `pnl close`; no other source sends it.
+    """
+
+    event_id: Annotated[Id, Field(examples=["2026-04/C2", "2026-04/close"])]
+    period: Annotated[Id, Field(examples=["2026-04"])]
+    kind: PeriodKind
+    occurred_at: Time
+    lines: Annotated[list[PeriodLine], Field(strict=True, max_length=grammar.PERIOD_LINES_MAX)] = (
+        Field(default_factory=list)
+    )
+    cut: Annotated[list[CutPlace], Field(strict=True, max_length=grammar.CUT_PLACES_MAX)] = Field(
+        default_factory=list
+    )
+    revision: Revision = 0
+    withdrawn: Flag = False
+
+    @model_validator(mode="after")
+    def _places_differ(self) -> Self:
+        if len({place.partition for place in self.cut}) < len(self.cut):
+            raise ValueError("two places of cut are of one partition")
+        return self
+
+
 def _same_kind(start: int | str | None, end: int | str | None) -> bool:
     return start is not None and type(start) is type(end)
 
@@ -294,6 +372,7 @@ CONTRACTS: Final[Mapping[str, type[BaseModel]]] = MappingProxyType(
         topics.RESOLUTIONS: Resolution,
         topics.ORDERS: Order,
         topics.COSTS: Cost,
+        topics.PERIODS: Period,
     }
 )
 """Input topic -> the model of its values."""

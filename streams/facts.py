@@ -39,6 +39,9 @@ CostKind: TypeAlias = Literal[
     "channel",
     "leadership",
 ]
+PeriodKind: TypeAlias = Literal["figures", "close"]
+PeriodLineName: TypeAlias = Literal["C2", "C7", "D1", "D2"]
+PeriodBasis: TypeAlias = Literal["booked", "standard", "estimated"]
 
 NOT_HANDLED: frozenset[str] = frozenset({"test", "wrong_number", "phantom"})
 """Disposition codes that are reserved words: such a leg never counts as handled (RUL-HANDLED)."""
@@ -173,11 +176,60 @@ class Cost(_Value, frozen=True):
     withdrawn: bool = False
 
 
-Fact: TypeAlias = Contact | Resolution | Order | Cost
+class PeriodLine(_Value, frozen=True):
+    """An amount that no single customer's facts could tell, to be booked as it is.
+
+    `variance_minor2` is the square of the standard error of an estimate, in minor units squared.
+    """
+
+    line: PeriodLineName
+    basis: PeriodBasis
+    amount_minor: int
+    currency: str
+    effective_at: Millis
+    queue: str = ""
+    team: str = ""
+    agent_id: str = ""
+    channel: str = ""
+    reason: str = ""
+    kind: str = ""
+    contact_id: str = ""
+    case_id: str = ""
+    note: str = ""
+    variance_minor2: int = 0
+
+
+class CutPlace(_Value, frozen=True):
+    """Up to where a partition of the ledger counts as reported: entries before `offset` do."""
+
+    partition: int
+    offset: int
+
+
+class Period(_Value, frozen=True):
+    """What the period job worked out for a period, or that it is closed (DEF-CLOSE).
+
+    Its revision is the run: a later one takes the place of the former. `lines` are booked as they
+    are; `cut` says which entries stood in the ledger when the period was closed (DEF-REPORTED).
+    """
+
+    event_id: str
+    period: str
+    kind: PeriodKind
+    occurred_at: Millis
+    lines: tuple[PeriodLine, ...] = ()
+    cut: tuple[CutPlace, ...] = ()
+    revision: int = 0
+    withdrawn: bool = False
+
+
+Fact: TypeAlias = Contact | Resolution | Order | Cost | Period
 
 
 def key_of(fact: Fact) -> str:
     """Return the key a fact is sent under: whose journey it belongs to (RUL-KEY)."""
+    if isinstance(fact, Period):
+        return fact.period
     if fact.customer_id is not None:
         return fact.customer_id
     if isinstance(fact, Contact):
@@ -200,5 +252,8 @@ def identity_of(fact: Fact) -> str:
 
 
 def event_time_of(fact: Fact) -> Millis:
-    """Return when the fact happened: the end of a contact, `occurred_at` of all else."""
+    """Return when the fact happened: the end of a contact, `occurred_at` of all else.
+
+    That of a period is when it was worked out: no event of the business, so it moves no time.
+    """
     return fact.ended_at if isinstance(fact, Contact) else fact.occurred_at

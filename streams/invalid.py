@@ -23,7 +23,7 @@ REASONS: Final[Mapping[str, str]] = MappingProxyType(
         "bad_time": "a time or date is not of the stated form, or is no real one",
         "bad_currency": "a currency code is not in the ISO 4217 table",
         "end_before_start": "an end, or the connection, lies on the wrong side of the start or end",
-        "duplicate_line": "two lines of one order have the same line_id",
+        "duplicate_line": "two lines have one line_id, or two places of a cut one partition",
         "null_key": "the record has no key",
         "wrong_key": "the key is not the one this fact is sent under",
         "conflict": "the same fact and revision came before with other values, or as another kind",

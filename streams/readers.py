@@ -23,6 +23,7 @@ _CONTACT: Final = msgspec.json.Decoder(wire.Contact)
 _RESOLUTION: Final = msgspec.json.Decoder(wire.Resolution)
 _ORDER: Final = msgspec.json.Decoder(wire.Order)
 _COST: Final = msgspec.json.Decoder(wire.Cost)
+_PERIOD: Final = msgspec.json.Decoder(wire.Period)
 
 
 def _contact(value: bytes) -> facts.Contact:
@@ -179,6 +180,29 @@ def _cost(value: bytes) -> facts.Cost:
     )
 
 
+def _period(value: bytes) -> facts.Period:
+    w = _PERIOD.decode(value)
+    if len({place.partition for place in w.cut}) != len(w.cut):
+        raise Refused("duplicate_line", "two places of cut are of one partition")
+    return facts.Period(
+        event_id=w.event_id,
+        period=w.period,
+        kind=w.kind,
+        occurred_at=_time(w.occurred_at, "occurred_at"),
+        lines=tuple(map(_period_line, w.lines)),
+        cut=tuple([facts.CutPlace(partition=x.partition, offset=x.offset) for x in w.cut]),
+        revision=w.revision,
+        withdrawn=w.withdrawn,
+    )
+
+
+def _period_line(w: wire.PeriodLine) -> facts.PeriodLine:
+    if w.currency not in EXPONENTS:
+        raise Refused("bad_currency", "lines[].currency is not a code we know")
+    at = _time(w.effective_at, "lines[].effective_at")
+    return facts.PeriodLine(**(msgspec.structs.asdict(w) | {"effective_at": at}))
+
+
 def _time(text: str, field: str) -> Millis:
     try:
         return instant(text)
@@ -206,6 +230,7 @@ READERS: Final[Mapping[str, Callable[[bytes], Fact]]] = MappingProxyType(
         topics.RESOLUTIONS: _resolution,
         topics.ORDERS: _order,
         topics.COSTS: _cost,
+        topics.PERIODS: _period,
     }
 )
 """Topic -> what reads its values. They raise Refused, msgspec's errors, RecursionError."""

@@ -10,10 +10,20 @@ from typing import Annotated, Literal, TypeAlias
 from msgspec import Meta, Struct
 
 from streams import grammar
-from streams.facts import CostKind, OrderKind, Outcome, ProductClass
+from streams.facts import (
+    CostKind,
+    OrderKind,
+    Outcome,
+    PeriodBasis,
+    PeriodKind,
+    PeriodLineName,
+    ProductClass,
+)
 
 Id: TypeAlias = Annotated[str, Meta(min_length=1, max_length=grammar.ID_CHARS_MAX)]
 Text: TypeAlias = Annotated[str, Meta(min_length=1, max_length=grammar.TEXT_CHARS_MAX)]
+OptionalId: TypeAlias = Annotated[str, Meta(max_length=grammar.ID_CHARS_MAX)]
+OptionalText: TypeAlias = Annotated[str, Meta(max_length=grammar.TEXT_CHARS_MAX)]
 Duration: TypeAlias = Annotated[int, Meta(ge=0, le=grammar.DURATION_MS_MAX)]
 Revision: TypeAlias = Annotated[int, Meta(ge=0, le=grammar.REVISION_MAX)]
 Amount: TypeAlias = Annotated[int, Meta(ge=-grammar.AMOUNT_MINOR_MAX, le=grammar.AMOUNT_MINOR_MAX)]
@@ -145,4 +155,44 @@ class Cost(_Object, frozen=True):
     withdrawn: bool = False
 
 
-Object: TypeAlias = Contact | Resolution | Order | Cost
+class PeriodLine(_Object, frozen=True):
+    """A line of a period; an absent dimension is the empty text."""
+
+    line: PeriodLineName
+    basis: PeriodBasis
+    amount_minor: Amount
+    currency: str
+    effective_at: str
+    queue: OptionalText = ""
+    team: OptionalText = ""
+    agent_id: OptionalId = ""
+    channel: OptionalText = ""
+    reason: OptionalText = ""
+    kind: OptionalText = ""
+    contact_id: OptionalId = ""
+    case_id: OptionalId = ""
+    note: OptionalText = ""
+    variance_minor2: Annotated[int, Meta(ge=0, le=grammar.VARIANCE_MAX)] = 0
+
+
+class CutPlace(_Object, frozen=True):
+    """A place of a period's cut."""
+
+    partition: Annotated[int, Meta(ge=0, le=grammar.PARTITION_MAX)]
+    offset: Annotated[int, Meta(ge=0, le=grammar.OFFSET_MAX)]
+
+
+class Period(_Object, frozen=True):
+    """A value of `periods`."""
+
+    event_id: Id
+    period: Id
+    kind: PeriodKind
+    occurred_at: str
+    lines: Annotated[tuple[PeriodLine, ...], Meta(max_length=grammar.PERIOD_LINES_MAX)] = ()
+    cut: Annotated[tuple[CutPlace, ...], Meta(max_length=grammar.CUT_PLACES_MAX)] = ()
+    revision: Revision = 0
+    withdrawn: bool = False
+
+
+Object: TypeAlias = Contact | Resolution | Order | Cost | Period

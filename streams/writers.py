@@ -23,7 +23,10 @@ def to_wire(fact: Fact) -> wire.Object:
         return wire.Order(**values)
     if isinstance(fact, facts.Resolution):
         return wire.Resolution(**values)
-    assert isinstance(fact, facts.Cost)
+    if isinstance(fact, facts.Period):
+        values["lines"] = tuple([_period_line(line) for line in fact.lines])
+        values["cut"] = tuple([wire.CutPlace(**asdict(place)) for place in fact.cut])
+        return wire.Period(**values)
     values["period_start"] = _moment(fact.period_start)
     values["period_end"] = _moment(fact.period_end)
     return wire.Cost(**values)
@@ -47,6 +50,10 @@ def _line(line: facts.OrderLine) -> wire.OrderLine:
     values["term_start"] = _moment(line.term_start)
     values["term_end"] = _moment(line.term_end)
     return wire.OrderLine(**values)
+
+
+def _period_line(line: facts.PeriodLine) -> wire.PeriodLine:
+    return wire.PeriodLine(**(asdict(line) | {"effective_at": written(line.effective_at)}))
 
 
 def _moment(at: Millis | LocalDate | None) -> str | None:

@@ -12,7 +12,7 @@ from streams.clock import SystemClock
 from streams.codec import decode
 from streams.facts import Order
 from streams.invalid import Invalid
-from streams.topics import INPUT_NAMES, ORDERS
+from streams.topics import ORDERS, SOURCE_NAMES
 
 
 def run_simulate(
@@ -37,7 +37,7 @@ def run_simulate(
         raise UserError(f"{orders or 'The simulation'}: {error}.") from None
     except OSError as error:
         raise UserError(f"{error.filename or out}: cannot be written: {error.strerror}.") from None
-    names = ", ".join(f"{topic}.jsonl" for topic in INPUT_NAMES)
+    names = ", ".join(f"{topic}.jsonl" for topic in SOURCE_NAMES)
     typer.echo(f"{out}: {names} and truth.json are written.")
 
 

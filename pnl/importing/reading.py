@@ -14,7 +14,7 @@ from pnl.importing.maps import RecordMap
 from pnl.importing.rows import Format, ImportProblem, Rounding, Row
 from pnl.importing.sources import Source, format_of, open_source, readable
 from pnl.importing.tables import CsvRows
-from streams.topics import INPUT_NAMES
+from streams.topics import SOURCE_NAMES
 
 _BOM: Final = b"\xef\xbb\xbf"
 
@@ -89,8 +89,8 @@ def read(
     map (`rules`), Parquet may have one, JSON lines have none. Raises ImportProblem, now or while
     reading, when the file cannot be read or does not fit its map.
     """
-    if topic not in INPUT_NAMES:
-        raise ImportProblem(f"there is no topic {topic!r}; it is one of {', '.join(INPUT_NAMES)}")
+    if topic not in SOURCE_NAMES:
+        raise ImportProblem(f"there is no topic {topic!r}; it is one of {', '.join(SOURCE_NAMES)}")
     if rules is not None and rules.topic != topic:
         raise ImportProblem(f"{rules.source}: topic: the map is for {rules.topic}, not {topic}")
     if path == Path("-"):

@@ -39,10 +39,12 @@ from streams.log import EventLog, Outgoing, Record, StateReader
 from streams.topics import (
     ATTRIBUTIONS,
     CONTACT_FACTS,
+    COST_FACTS,
     DEAD_LETTERS,
     INPUT_NAMES,
     LEDGER,
     ORDER_FACTS,
+    PERIOD_FACTS,
 )
 
 _READ: Final = 1_000
@@ -201,6 +203,8 @@ class Planner:
             *((ATTRIBUTIONS, each.order_id, each) for each in rebooking.attributions),
             *((CONTACT_FACTS, each.contact_id, each) for each in rebooking.contacts),
             *((ORDER_FACTS, each.order_id, each) for each in rebooking.orders),
+            *((COST_FACTS, each.event_id, each) for each in rebooking.costs),
+            *((PERIOD_FACTS, each.event_id, each) for each in rebooking.periods),
         ):
             outgoing = Outgoing(identity.encode() + b"\0" + key, _encode(value))
             plan.outputs.setdefault(topic, []).append(outgoing)

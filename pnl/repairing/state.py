@@ -24,6 +24,7 @@ from processors.results import (
     AuditRecord,
     BatchRecord,
     ContactRecord,
+    CostRecord,
     OrderRecord,
 )
 from processors.state_codec import decode_customer, encode_item, item_key
@@ -37,6 +38,7 @@ from streams.topics import (
     AUDIT,
     BATCHES,
     CONTACT_FACTS,
+    COST_FACTS,
     INPUT_NAMES,
     ORDER_FACTS,
 )
@@ -165,6 +167,7 @@ def _published(log: KafkaLog, partition: int) -> dict[bytes, int]:
         (ATTRIBUTIONS, AttributionRecord, b"v"),
         (CONTACT_FACTS, ContactRecord, b"c"),
         (ORDER_FACTS, OrderRecord, b"o"),
+        (COST_FACTS, CostRecord, b"x"),
     ):
         decode = msgspec.json.Decoder(struct).decode
         name = "revision" if kind == b"v" else "version"
@@ -191,6 +194,10 @@ def _outnumbering(rows: dict[bytes, bytes], published: dict[bytes, int]) -> dict
             key = item_key(customer.key, ("c", name))
             leg.version = max(leg.version, published.get(key, 0))
             found[key] = encode_item(leg)
+        for name, cost in customer.costs.items():
+            key = item_key(customer.key, ("x", name))
+            cost.version = max(cost.version, published.get(key, 0))
+            found[key] = encode_item(cost)
         for name, order in customer.orders.items():
             key = item_key(customer.key, ("o", name))
             order.version = max(order.version, published.get(key, 0))

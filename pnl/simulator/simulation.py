@@ -13,7 +13,7 @@ from pnl.simulator.run import Plan, Run
 from pnl.simulator.truth import Truth, to_json
 from streams.codec import encode
 from streams.facts import Fact, Order
-from streams.topics import INPUT_NAMES
+from streams.topics import SOURCE_NAMES
 
 TRUTH_FILE: Final = "truth.json"
 YEARS_MAX: Final = 40
@@ -117,7 +117,7 @@ def write(folder: Path, simulation: Simulation) -> None:
     with ExitStack() as stack:
         files = {
             topic: stack.enter_context((folder / f"{topic}.jsonl").open("wb"))
-            for topic in INPUT_NAMES
+            for topic in SOURCE_NAMES
         }
         for topic, fact in simulation.events():
             files[topic].write(encode(fact) + b"\n")

@@ -31,7 +31,7 @@ from streams.topics import (
     INPUT_NAMES,
     JOURNEYS_STATE,
     LEDGER,
-    ORDER_FACTS,
+    OUTPUT_NAMES,
 )
 from tests.kafka.load import POLICY
 from tests.kafka.plain_log import records
@@ -39,7 +39,7 @@ from tests.oracle.books import Books
 from tests.oracle.settle import settle
 from tests.support.drive import account_of, chain_book, days_of, order_book
 
-OUTPUTS: Final = (LEDGER, ATTRIBUTIONS, CONTACT_FACTS, ORDER_FACTS, DEAD_LETTERS, BATCHES)
+OUTPUTS: Final = OUTPUT_NAMES
 CREDITED: Final = ("net", "unattributed", "A1a", "A1b", "A2a", "A2b", "A2c", "A3", "A4", "A5")
 ORDER_LINES: Final = (*CREDITED, "A5x", "adjustment")
 Place = tuple[str, int, int]

@@ -61,11 +61,13 @@ class Books:
     """All sums of a history.
 
     `balance` holds whole amounts per account, `daily` the days of spread amounts per account
-    with its time left out (`effective_at` = 0). Nothing that sums to zero is kept.
+    with its time left out (`effective_at` = 0), `variance` that of estimates. Nothing that sums to
+    zero is kept.
     """
 
     balance: dict[Account, int] = field(default_factory=lambda: defaultdict(int))
     daily: dict[tuple[Account, int], int] = field(default_factory=lambda: defaultdict(int))
+    variance: dict[Account, int] = field(default_factory=lambda: defaultdict(int))
     orders: dict[tuple[str, str], OrderBook] = field(default_factory=dict)
     chains: dict[tuple[str, str], ChainBook] = field(default_factory=dict)
 
@@ -82,6 +84,7 @@ class Books:
         return Books(
             balance={account: amount for account, amount in self.balance.items() if amount},
             daily={place: amount for place, amount in self.daily.items() if amount},
+            variance={account: square for account, square in self.variance.items() if square},
             orders=dict(self.orders),
             chains=dict(self.chains),
         )

@@ -20,7 +20,7 @@ class General(Journeys):
 
     def _plain_contact(self, customer: Customer, leg: Contact) -> Applied:
         rebooking = Rebooking(customer, self.policies)
-        self._enter(customer, leg, rebooking, late=False)
+        self._enter(customer, leg, rebooking, 0, late=False)
         rebooking.run()
         return Applied("applied", tuple(rebooking.entries), (), tuple(rebooking.contacts), ())
 

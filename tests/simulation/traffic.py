@@ -5,7 +5,7 @@ from random import Random
 from typing import NamedTuple
 
 from streams import codec, topics
-from streams.facts import Contact, Cost, Fact, Order, Resolution, key_of
+from streams.facts import Contact, Cost, Fact, Order, Period, Resolution, key_of
 from streams.invalid import Invalid
 from tests.poison.corpus import Poison, corpus
 from tests.properties.histories import GUEST, History, history_by
@@ -18,6 +18,7 @@ _TOPIC = {
     Resolution: topics.RESOLUTIONS,
     Order: topics.ORDERS,
     Cost: topics.COSTS,
+    Period: topics.PERIODS,
 }
 
 

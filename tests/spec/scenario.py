@@ -18,6 +18,10 @@ A row is a fact. Rows of one fact, id and revision following each other are its 
 | `queue`, `channel`, `code`, `tariff`, `arm` | of a contact; `code` is its disposition |
 | `talk`, `hold`, `wrap` | of a contact, in seconds (default 300, 0, 0) |
 | `lost` | `abandoned`: never connected, gave up; `silent`: never connected |
+| `wait`, `way`, `offers` | of a contact: seconds; `outbound`; `CLASS:eoa` and spaces, where e, o, a
+| | say that it was eligible, offered, accepted |
+| `outcome`, `csat`, `nps`, `ces` | of a resolution (default `resolved`) |
+| `shift` | of a payroll cost: `09:00..17:00` on its day |
 | `currency`, `revision`, `withdrawn`, `period` | of any fact that has them |
 """
 
@@ -34,6 +38,7 @@ from streams.facts import (
     Experiment,
     Fact,
     Fee,
+    Offer,
     Order,
     OrderLine,
     Resolution,
@@ -93,7 +98,7 @@ def histories(facts: Sequence[tuple[str, Fact]]) -> dict[str, list[tuple[str, Fa
 
 def assert_equal(books: Books, due: Books, where: str) -> None:
     """Hold two books against each other, part by part, so that a failure says which differs."""
-    for part in ("balance", "daily", "orders", "chains"):
+    for part in ("balance", "daily", "variance", "orders", "chains"):
         differing = differences(getattr(books, part), getattr(due, part))
         assert not differing, "\n".join([where, part, *map(shown, differing.items())])
 
@@ -152,7 +157,9 @@ def facts_of(table: str) -> list[tuple[str, Fact]]:
 
 def rows_of(table: str) -> list[Row]:
     """Read drawn text: a header, then rows; empty cells are absent."""
-    lines = [line.strip().strip("|") for line in table.strip().splitlines() if line.strip()]
+    lines = [line.strip() for line in table.strip().splitlines() if line.strip()]
+    if lines[0].startswith("|"):
+        lines = [line[1:-1] for line in lines]
     header = [cell.strip() for cell in lines[0].split("|")]
     rows = []
     for line in lines[1:]:
@@ -177,10 +184,16 @@ def fact_of(row: Row) -> Fact:
     if kind == "order" or kind in ORDER_KINDS:
         return order_of(row)
     if kind == "resolution":
+        said = {name: int(row[name]) for name in ("csat", "nps", "ces") if name in row}
         return Resolution(
-            event_id=row["id"], case_id=row["case"], outcome="resolved", **shared(row)
+            event_id=row["id"],
+            case_id=row.get("case", ""),
+            contact_id=row.get("in"),
+            outcome=row.get("outcome", "resolved"),  # type: ignore[arg-type]
+            **said,
+            **shared(row),
         )
-    start, _, end = row.get("period", "").partition("..")
+    start, end = period_of(row)
     return Cost(
         event_id=row["id"],
         kind=kind,  # type: ignore[arg-type]
@@ -190,9 +203,31 @@ def fact_of(row: Row) -> Fact:
         agent_id=row.get("agent"),
         queue=row.get("queue"),
         channel=row.get("channel"),
-        period_start=start or None,
-        period_end=end or None,
+        period_start=start,
+        period_end=end,
         **shared(row),
+    )
+
+
+def period_of(row: Row) -> tuple[int | str | None, int | str | None]:
+    """Return a cost's period: local dates, or the hours of a shift."""
+    start, _, end = row.get("shift", row.get("period", "")).partition("..")
+    if "shift" in row:
+        return when({**row, "time": start}), when({**row, "time": end})
+    return start or None, end or None
+
+
+def offers_of(row: Row) -> tuple[Offer, ...]:
+    """Return a contact's offers."""
+    pairs = [text.partition(":") for text in row.get("offers", "").split()]
+    return tuple(
+        Offer(
+            product_class=name,  # type: ignore[arg-type]
+            eligible="e" in marks,
+            offered="o" in marks,
+            accepted="a" in marks,
+        )
+        for name, _, marks in pairs
     )
 
 
@@ -219,7 +254,7 @@ def contact_of(row: Row) -> Contact:
         event_id=f"event-{row['id']}",
         contact_id=row["id"],
         channel=row.get("channel", "voice"),
-        direction="inbound",
+        direction=row.get("way", "inbound"),
         kind="service",
         queue=row.get("queue", "billing"),
         started_at=started_at,
@@ -227,7 +262,8 @@ def contact_of(row: Row) -> Contact:
         talk_ms=talk_ms,
         hold_ms=round(float(row.get("hold", 0)) * 1000),
         wrap_ms=round(float(row.get("wrap", 0)) * 1000),
-        wait_ms=0,
+        wait_ms=round(float(row.get("wait", 0)) * 1000),
+        offers=offers_of(row),
         abandoned=row.get("lost") == "abandoned",
         connected_at=None if "lost" in row else started_at,
         customer_id=None if "guest" in row else row.get("key", "k"),

@@ -209,8 +209,8 @@ def test_other_kinds_with_a_period_are_not_spread() -> None:
     assert books.total("C3") == -100
 
 
-def test_costs_without_a_line_are_kept_and_shown() -> None:
-    """Payroll, training, attrition and leadership are unbooked, under their own kind."""
+def test_training_attrition_and_leadership_are_one_line_and_payroll_is_kept_beside() -> None:
+    """C6 under their own kinds; payroll whole on its control line, the base of C1 + C2 + C7."""
     books = check(
         """
         | day | fact       | id | amount_minor |
@@ -220,8 +220,8 @@ def test_costs_without_a_line_are_kept_and_shown() -> None:
         |   1 | leadership | x4 |          400 |
         """
     )
-    assert books.of_lines("unbooked", "kind") == {
-        "payroll": -100,
+    assert books.of_lines("payroll", "kind") == {"payroll": -100}
+    assert books.of_lines("C6", "kind") == {
         "training": -20,
         "attrition": -3,
         "leadership": -400,

@@ -19,6 +19,9 @@ _FACTS: Final[dict[type[BaseModel], Any]] = {
     contracts.Order: facts.Order,
     contracts.OrderLine: facts.OrderLine,
     contracts.Cost: facts.Cost,
+    contracts.Period: facts.Period,
+    contracts.PeriodLine: facts.PeriodLine,
+    contracts.CutPlace: facts.CutPlace,
 }
 
 

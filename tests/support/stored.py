@@ -10,7 +10,7 @@ from sinks.store import Store
 from streams import topics
 from streams.clock import ManualClock
 from streams.codec import encode
-from streams.facts import Contact, Cost, Fact, Order, Resolution, key_of
+from streams.facts import Contact, Cost, Fact, Order, Period, Resolution, key_of
 from streams.log import EventLog, Outgoing
 from streams.memory_log import MemoryLog, MemoryPlace
 from tests.support.facts import BASE
@@ -21,6 +21,7 @@ TOPIC_OF: dict[type[Fact], str] = {
     Resolution: topics.RESOLUTIONS,
     Order: topics.ORDERS,
     Cost: topics.COSTS,
+    Period: topics.PERIODS,
 }
 
 

@@ -36,7 +36,13 @@ def _render(value: Any) -> str:
 
 def good(topic: str) -> dict[str, Any]:
     """Return a good value of a topic with every field set; its key is `cu-1`."""
-    return {"contacts": contact, "resolutions": resolution, "orders": order, "costs": cost}[topic]()
+    return {
+        "contacts": contact,
+        "resolutions": resolution,
+        "orders": order,
+        "costs": cost,
+        "periods": period,
+    }[topic]()
 
 
 def contact() -> dict[str, Any]:
@@ -137,5 +143,37 @@ def cost() -> dict[str, Any]:
         "period_start": "2026-04-01",
         "period_end": "2026-05-01",
         "revision": 0,
+        "withdrawn": False,
+    }
+
+
+def period() -> dict[str, Any]:
+    """Return what a run worked out for a period, whose name is the key."""
+    return {
+        "event_id": "2026-03/D1",
+        "period": "cu-1",
+        "kind": "figures",
+        "occurred_at": f"{DAY}T00:00:00Z",
+        "lines": [
+            {
+                "line": "D1",
+                "basis": "estimated",
+                "amount_minor": -420,
+                "currency": "GBP",
+                "effective_at": "2026-03-31T12:00:00Z",
+                "queue": "billing",
+                "team": "north",
+                "agent_id": "a7",
+                "channel": "voice",
+                "reason": "invoice",
+                "kind": "service",
+                "contact_id": "ct-1",
+                "case_id": "ca-1",
+                "note": "segment",
+                "variance_minor2": 10**12,
+            }
+        ],
+        "cut": [{"partition": 0, "offset": 12}, {"partition": 1, "offset": 0}],
+        "revision": 3,
         "withdrawn": False,
     }

@@ -12,16 +12,21 @@ from processors.results import (
     BatchRecord,
     BatchSource,
     ClassNet,
+    CostRecord,
     Credit,
     CurrencyAmount,
     Exceptional,
+    LegPart,
     OrderRecord,
     PathContact,
+    PeriodRecord,
 )
 from sinks.rows import SOURCES, hours_of, input_type, month_of_hour, structure_of
 from sinks.store import Store
 from streams import topics
 from streams.dead_letters import DeadLetter
+from streams.facts import CutPlace, Offer
+from streams.log import Outgoing
 from tests.support.facts import BASE
 from tests.support.results import contact_record, entry, ledger_record, put
 from tests.support.store import store as store
@@ -85,6 +90,7 @@ def test_a_ledger_record_becomes_a_row_for_each_entry(store: Store) -> None:
         cut=0,
         spread_minor=9,
         change="reversal",
+        variance_minor2=-(2**60),
     )
     log = memory_log(1)
     put(log, topics.LEDGER, ledger_record(entry(1)))
@@ -188,9 +194,29 @@ def test_a_contact_arrives_whole(store: Store) -> None:
         CurrencyAmount(currency="EUR", amount_minor=-3),
         CurrencyAmount(currency="GBP", amount_minor=4),
     )
-    record = contact_record("c1", 9, credits=earned, tier="gold", case_id="x", reason="bill")
+    record = contact_record(
+        "c1",
+        9,
+        credits=earned,
+        tier="gold",
+        case_id="x",
+        reason="bill",
+        agent_id="a",
+        connected_at=BASE + 1,
+        offers=(Offer(product_class="upgrade", eligible=True, offered=True, accepted=False),),
+        csat=5,
+        nps=0,
+        ces=2,
+        resolved_at=BASE + 3,
+        resolutions=2,
+        reopened=True,
+        escalated=True,
+        experiment_id="x-1",
+        experiment_arm="treated",
+    )
     expected = {name: getattr(record, name) for name in record.__struct_fields__}
-    del expected["credits"]
+    for name in ("credits", "offers", "parts", "connected_at"):
+        del expected[name]
     assert stored(store, topics.CONTACT_FACTS, record, "v_contacts") == expected | {
         "version": 2**48 + 9,
         "record_version": 9,
@@ -199,7 +225,107 @@ def test_a_contact_arrives_whole(store: Store) -> None:
         "matures_at": moment(BASE + 2),
         "credit_currencies": ["EUR", "GBP"],
         "credits_minor": [-3, 4],
+        "resolved_at": moment(BASE + 3),
+        "offer_classes": ["upgrade"],
+        "offers_eligible": [True],
+        "offers_offered": [True],
+        "offers_accepted": [False],
+        "leg_ids": ["c1"],
+        "leg_agents": ["a"],
+        "leg_queues": ["billing"],
+        "leg_started_at": [moment(BASE)],
+        "leg_connected_at": [moment(BASE + 1)],
+        "leg_ended_at": [moment(BASE + 1)],
+        "leg_talk_ms": [1],
+        "leg_hold_ms": [2],
+        "leg_wrap_ms": [3],
     }
+
+
+def test_the_legs_of_a_chain_arrive_in_step(store: Store) -> None:
+    """Where a chain has several legs, they stand in parallel arrays; one was never connected."""
+    parts = (
+        LegPart("c1", "a", "billing", BASE, None, BASE + 1, 1, 2, 3),
+        LegPart("c2", "", "sales", BASE + 2, BASE + 3, BASE + 4, 5, 6, 7),
+    )
+    record = contact_record("c1", 1, legs=2, parts=parts)
+    row = stored(store, topics.CONTACT_FACTS, record, "v_contacts")
+    assert {name: value for name, value in row.items() if name.startswith("leg_")} == {
+        "leg_ids": ["c1", "c2"],
+        "leg_agents": ["a", ""],
+        "leg_queues": ["billing", "sales"],
+        "leg_started_at": [moment(BASE), moment(BASE + 2)],
+        "leg_connected_at": [None, moment(BASE + 3)],
+        "leg_ended_at": [moment(BASE + 1), moment(BASE + 4)],
+        "leg_talk_ms": [1, 5],
+        "leg_hold_ms": [2, 6],
+        "leg_wrap_ms": [3, 7],
+    }
+
+
+def test_what_is_not_known_of_a_contact_is_null(store: Store) -> None:
+    """No opinion, no resolution, never connected: null, not zero."""
+    row = stored(store, topics.CONTACT_FACTS, contact_record("c1", 1), "v_contacts")
+    assert [row[name] for name in ("csat", "nps", "ces", "resolved_at")] == [None] * 4
+    assert row["leg_connected_at"] == [None]
+
+
+def test_a_cost_arrives_whole(store: Store) -> None:
+    """Every field of a cost record has its column; a cost without a period has null."""
+    record = CostRecord(
+        event_id="x1",
+        customer_id="a7",
+        version=2,
+        kind="payroll",
+        occurred_at=BASE,
+        currency="GBP",
+        amount_minor=70,
+        agent_id="a7",
+        queue="billing",
+        channel="voice",
+        contact_id="c1",
+        period_start=BASE - 9,
+    )
+    expected = {name: getattr(record, name) for name in record.__struct_fields__}
+    assert stored(store, topics.COST_FACTS, record, "v_costs") == expected | {
+        "version": 2**48 + 2,
+        "record_version": 2,
+        "occurred_at": moment(BASE),
+        "period_start": moment(BASE - 9),
+    }
+
+
+def test_a_closed_period_arrives_whole(store: Store) -> None:
+    """A period's cut stands in parallel arrays of partitions and offsets."""
+    cut = (CutPlace(partition=0, offset=2**40), CutPlace(partition=3, offset=0))
+    record = PeriodRecord(
+        event_id="2026-04/close", period="2026-04", revision=2, closed_at=BASE, cut=cut
+    )
+    assert stored(store, topics.PERIOD_FACTS, record, "v_periods") == {
+        "event_id": "2026-04/close",
+        "period": "2026-04",
+        "version": 2**48 + 2,
+        "revision": 2,
+        "closed_at": moment(BASE),
+        "cut_partitions": [0, 3],
+        "cut_offsets": [2**40, 0],
+        "withdrawn": False,
+    }
+
+
+@pytest.mark.parametrize("repair", ["", "lost"])
+@pytest.mark.parametrize("change", ["", "reversal"])
+def test_entries_of_a_former_version_are_read(store: Store, change: Any, repair: Any) -> None:
+    """Entries had a field less: what is missing reads as its default."""
+    record = ledger_record(entry(7), entry(9, change=change), repair=repair)
+    tree = msgspec.json.decode(msgspec.json.encode(record))
+    tree["entries"] = [each[:-1] for each in tree["entries"]]
+    log = memory_log(1)
+    log.append(topics.LEDGER, [Outgoing(b"k", msgspec.json.encode(tree))])
+    copy(log, store)
+    rows = store.query("SELECT * FROM v_ledger ORDER BY log_position")
+    assert [(row["amount_minor"], row["variance_minor2"]) for row in rows] == [(7, 0), (9, 0)]
+    assert (rows[1]["change"], rows[1]["repair"]) == (change, repair)
 
 
 def test_an_order_arrives_whole(store: Store) -> None:
@@ -216,6 +342,9 @@ def test_an_order_arrives_whole(store: Store) -> None:
         refund_of="o1",
         linked_to=("o1", "o2"),
         orphan=True,
+        contact_id="c1",
+        agent_id="a7",
+        referred_by="k2",
     )
     expected = {name: getattr(record, name) for name in record.__struct_fields__}
     assert stored(store, topics.ORDER_FACTS, record, "v_orders") == expected | {

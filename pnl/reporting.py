@@ -4,14 +4,14 @@ Law: what is not understood is refused in a sentence that lists what there is.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, cast
 
 from pnl.control import Answer
 from pnl.errors import UserError
+from pnl.reports.api import whole_contacts
 from pnl.reports.as_sheets import contacts_sheet, statement_sheet
 from pnl.reports.catalogue import CATALOGUE
-from pnl.reports.model import DIMENSIONS, ContactsReport, Scope
+from pnl.reports.model import DIMENSIONS, Scope
 from pnl.reports.period import parse_period
 from pnl.reports.queries import Reports
 from pnl.reports.render import (
@@ -43,7 +43,7 @@ def report(reports: Reports, args: Mapping[str, Any]) -> Answer:
         return _statement(reports, scope, by, shown, define=args["define"])
     listed = whole_contacts(reports, scope, by or ("queue",))
     if shown in BINARY or args["define"]:
-        sheet = contacts_sheet(listed, reports.policy)
+        sheet = contacts_sheet(listed)
         return _answered(sheet, None, shown, define=args["define"])
     return Answer(render_contacts(listed, shown))
 
@@ -55,7 +55,7 @@ def _statement(
         return Answer(render_lines(cast("Format", shown)))
     found = reports.statement(scope, by)
     if shown in BINARY:
-        return _answered(statement_sheet(found, reports.policy), None, shown, define=False)
+        return _answered(statement_sheet(found), None, shown, define=False)
     return Answer(render_statement(found, cast("Format", shown)))
 
 
@@ -79,17 +79,6 @@ def _options(given: list[str]) -> dict[str, str]:
             raise UserError(f"--set gives {name!r} twice.")
         options[name] = value
     return options
-
-
-def whole_contacts(reports: Reports, scope: Scope, by: tuple[str, ...]) -> ContactsReport:
-    """Return revenue per contact, all of it: by contact it comes in pages."""
-    report = reports.contacts(scope, by)
-    rows, cursor = list(report.rows), report.next_cursor
-    while cursor is not None:
-        page = reports.contacts(scope, by, cursor)
-        rows += page.rows
-        cursor = page.next_cursor
-    return replace(report, rows=tuple(rows), next_cursor=None)
 
 
 def scope_of(reports: Reports, args: Mapping[str, Any]) -> Scope:

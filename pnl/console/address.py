@@ -25,9 +25,14 @@ PAGE_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "order": ("model",),
     "entries": ("line", "cursor", "rows"),
     "health": (),
+    "reports": (),
+    "report": ("by",),
     "api_statement": ("by",),
     "api_contacts": ("by", "cursor", "rows"),
 }
+OPTION: Final = "set."
+"""What begins the key of a report's option: `set.days=7`."""
+WITH_OPTIONS: Final = frozenset({"report"})
 CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
     "days": ("30", "60", "90"),
     "rows": ("50", "100", "200"),
@@ -99,6 +104,14 @@ class Address:
         """Return the filters of the address: dimension to values."""
         return {name: split_values(value) for name, value in self.pairs if name in DIMENSIONS}
 
+    def options(self) -> dict[str, str]:
+        """Return the options of a report: name to value."""
+        return {
+            name.removeprefix(OPTION): value
+            for name, value in self.pairs
+            if name.startswith(OPTION)
+        }
+
     def link(self, path: str | None = None, **changes: str | None) -> str:
         """Return the address with other keys; None drops one, a new page drops page keys.
 
@@ -140,7 +153,9 @@ class Address:
 
 def read_address(page: str, path: str, query: Iterable[tuple[str, str]], item: str = "") -> Address:
     """Read a query string's pairs. What cannot be understood becomes a problem."""
-    known = (*SCOPE_KEYS, *PAGE_KEYS[page])
+    query = list(query)
+    options = (key for key, _ in query if page in WITH_OPTIONS and key.startswith(OPTION))
+    known = (*SCOPE_KEYS, *PAGE_KEYS[page], *dict.fromkeys(options))
     taken: dict[str, str] = {}
     unknown, problems = [], []
     for key, value in query:
@@ -173,7 +188,7 @@ def _problem(page: str, key: str, value: str) -> str:
     if len(value) > VALUE_LENGTH_MAX:
         return f"{key} is longer than {VALUE_LENGTH_MAX} characters."
     shown = value[:60]
-    if not value or key in DIMENSIONS or key == "cursor":
+    if not value or key in DIMENSIONS or key == "cursor" or key.startswith(OPTION):
         return ""
     if key in {"from", "to"} and _date(value) is None:
         return f"{key}={shown} is not a date such as 2010-11-01."
@@ -193,7 +208,7 @@ def _by_problem(page: str, value: str) -> str:
     """Say what is wrong with a split: a page takes one dimension, a program several."""
     several = page.startswith("api_")
     choices = DIMENSIONS if "statement" in page else CONTACT_DIMENSIONS
-    if page == "api_contacts" and value == "contact":
+    if page == "report" or (page == "api_contacts" and value == "contact"):
         return ""
     named = value.split(",") if several else [value]
     if all(name in choices for name in named) and len(set(named)) == len(named):

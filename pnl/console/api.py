@@ -4,7 +4,7 @@ Law: an address asks the same here as on the page (`address`), and the answer is
 Only here a key that is not understood is an error, for nobody would read a notice.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
@@ -15,8 +15,11 @@ from pnl.console.address import Address, read_address, resolve
 from pnl.console.figures import Figures
 from pnl.console.files import contacts_file, entries_file, explained_file
 from pnl.console.settings import ConsoleSettings
-from pnl.reports.api import ReportsApi
+from pnl.reports.api import ReportsApi, whole_contacts
+from pnl.reports.as_sheets import contacts_sheet, statement_sheet
+from pnl.reports.catalogue import CATALOGUE
 from pnl.reports.model import BadRequest, Scope
+from pnl.reports.render import BINARY, file_of
 from pnl.reports.render_csv import contacts_csv, statement_csv
 from pnl.reports.render_json import (
     contact_json,
@@ -25,9 +28,16 @@ from pnl.reports.render_json import (
     order_json,
     statement_json,
 )
+from pnl.reports.sheet import Sheet, SheetReport
+from pnl.reports.sheet_json import sheet_csv, sheet_json
 
 Json = dict[str, Any]
 ROWS_DEFAULT = "200"
+MEDIA_TYPES = {
+    "csv": "text/csv; charset=utf-8",
+    "parquet": "application/vnd.apache.parquet",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
 
 
 def add_api(
@@ -46,6 +56,7 @@ def add_api(
     asking = _Asking(reports, settings)
     _add_json(api, reports, asking)
     _add_files(api, reports, asking)
+    _add_sheets(api, asking)
 
 
 class _Asking:
@@ -69,6 +80,26 @@ class _Asking:
         as_of = self._reports.freshness().as_of
         day = None if as_of is None else self._figures.local(as_of).date()
         return resolve(address, day, self._settings.currency).scope
+
+    def sheet(self, request: Request, name: str) -> Sheet:
+        """Return the sheet that a request asks for. BadRequest if there is no such report."""
+        address = self.address("report", request, name)
+        scope, by = self.scope(address), _by(address)
+        if name == "statement":
+            return statement_sheet(self._reports.statement(scope, by))
+        if name == "contacts":
+            return contacts_sheet(whole_contacts(self._reports, scope, by or ("queue",)))
+        return self._reports.sheet(name, scope, by, address.options())
+
+
+def _listed(report: SheetReport) -> Json:
+    return {
+        "name": report.name,
+        "title": report.title,
+        "summary": report.summary,
+        "by": list(report.dimensions),
+        "options": dict(report.options),
+    }
 
 
 def _by(address: Address, default: str = "") -> tuple[str, ...]:
@@ -115,6 +146,27 @@ def _add_json(api: FastAPI, reports: ReportsApi, asking: _Asking) -> None:
         currency = asking.scope(asking.address("contact", request, item)).currency
         explained = reports.explain_contact(item, currency)
         return _found(None if explained is None else contact_json(explained, currency))
+
+
+def _add_sheets(api: FastAPI, asking: _Asking) -> None:
+    @api.get("/api/reports")
+    def reports_listed() -> list[Json]:
+        return [_listed(CATALOGUE[name]) for name in CATALOGUE]
+
+    @api.get("/api/reports/{item}")
+    def sheet(request: Request, item: str) -> Response:
+        return JSONResponse(sheet_json(asking.sheet(request, item), CATALOGUE.get(item)))
+
+    @api.get("/export/reports/{item}.{ending}")
+    def sheet_file(request: Request, item: str, ending: str) -> Response:
+        made = asking.sheet(request, item)
+        if ending == "csv":
+            return _file([sheet_csv(made)], item, made.scope)
+        for binary in BINARY:
+            if ending == binary:
+                content = file_of(made, CATALOGUE.get(item), binary)
+                return _download([content], item, made.scope, ending)
+        raise BadRequest(f"A report is a csv, {' or '.join(BINARY)} file, not {ending[:20]!r}.")
 
 
 def _found(value: Json | None) -> Response:
@@ -172,15 +224,14 @@ def _add_files(api: FastAPI, reports: ReportsApi, asking: _Asking) -> None:
 
 def _file(parts: Iterable[str], name: str, scope: Scope | None = None) -> Response:
     """Return a download whose name says what it holds: statement_2010-12-01_2010-12-10_GBP.csv."""
+    return _download((part.encode() for part in parts), name, scope, "csv")
+
+
+def _download(parts: Iterable[bytes], name: str, scope: Scope | None, ending: str) -> Response:
     about = () if scope is None else (scope.start, scope.end, scope.currency)
     whole = "_".join([name, *(str(part) for part in about if part is not None)])
-    headers = {"content-disposition": f'attachment; filename="{whole}.csv"'}
-    return StreamingResponse(_bytes(parts), media_type="text/csv; charset=utf-8", headers=headers)
-
-
-def _bytes(parts: Iterable[str]) -> Iterator[bytes]:
-    for part in parts:
-        yield part.encode()
+    headers = {"content-disposition": f'attachment; filename="{whole}.{ending}"'}
+    return StreamingResponse(parts, media_type=MEDIA_TYPES[ending], headers=headers)
 
 
 def _add_health(api: FastAPI, ready: Callable[[], tuple[str, ...]]) -> None:

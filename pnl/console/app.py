@@ -21,7 +21,18 @@ from pnl.console.api import add_api
 from pnl.console.guard import Guard
 from pnl.console.live import Session, page_title
 from pnl.console.markup import Html, el, join
-from pnl.console.pages import contact, contacts, entries, health, live, order, statement
+from pnl.console.pages import (
+    contact,
+    contacts,
+    entries,
+    health,
+    live,
+    order,
+    statement,
+)
+from pnl.console.pages import (
+    reports as report_pages,
+)
 from pnl.console.poller import Page, Poller
 from pnl.console.settings import ConsoleSettings
 from pnl.console.shell import heading, skeleton
@@ -39,6 +50,7 @@ TITLES: Final = {
     "contacts": "Contacts",
     "entries": "Entries",
     "health": "Data health",
+    "reports": "Reports",
 }
 
 PAGES: Final[Mapping[str, tuple[str, Page]]] = {
@@ -49,6 +61,8 @@ PAGES: Final[Mapping[str, tuple[str, Page]]] = {
     "order": ("/orders/{item:path}", order.page),
     "entries": ("/entries", entries.page),
     "health": ("/health", health.page),
+    "reports": ("/reports", report_pages.listed),
+    "report": ("/reports/{item:path}", report_pages.page),
 }
 Ready = Callable[[], tuple[str, ...]]
 

@@ -5,11 +5,11 @@ in a new tab, sent to somebody, and taken back.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Final
 
-from pnl.console.address import NONE, join_values, previous_month
+from pnl.console.address import NONE, OPTION, join_values, previous_month
 from pnl.console.icons import icon
 from pnl.console.markup import NOTHING, Html, el, join
 from pnl.console.view import Asked
@@ -172,7 +172,13 @@ def _currency_links(asked: Asked) -> list[Html]:
     ]
 
 
-def filter_menu(asked: Asked, *, label: str = "", against: bool = False) -> Html:
+def filter_menu(
+    asked: Asked,
+    *,
+    label: str = "",
+    against: bool = False,
+    names: Sequence[str] = DIMENSIONS,
+) -> Html:
     """Return the filters as one form: a box per value, grouped by dimension.
 
     Without a `label` of its own the menu says what is chosen. On a phone the sheet holds the
@@ -182,7 +188,7 @@ def filter_menu(asked: Asked, *, label: str = "", against: bool = False) -> Html
     said = "; ".join(", ".join(v or "none" for v in values) for values in chosen.values())
     groups = [
         _values(name, asked.choices.get(name, ()), chosen.get(name, ()))
-        for name in DIMENSIONS
+        for name in names
         if asked.choices.get(name) or chosen.get(name)
     ]
     if not groups:
@@ -226,6 +232,19 @@ def naturally(value: str) -> list[tuple[int, str]]:
     """Return what sorts a2 before a10: numbers by length, then by digits."""
     parts = re.split(r"(\d+)", value)
     return [(len(p) if p.isdigit() else 0, p) for p in parts]
+
+
+def options_menu(asked: Asked, options: Mapping[str, str]) -> Html:
+    """Return the options of a report as one form; an empty field means the default."""
+    chosen = asked.address.options()
+    keys = [OPTION + name for name in options]
+    fields = [
+        el("label", text, el("input", type="text", name=key, value=chosen.get(name)))
+        for key, (name, text) in zip(keys, options.items(), strict=True)
+    ]
+    form = el("form", *fields, el("button", "Show", type="submit"), data_keys=" ".join(keys))
+    said = ", ".join(f"{name} {value}" for name, value in chosen.items())
+    return _menu("", said or "Options", form, tinted=bool(chosen))
 
 
 def chips(asked: Asked) -> list[Html]:

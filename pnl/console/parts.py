@@ -8,7 +8,7 @@ from pnl.console.icons import icon
 from pnl.console.markup import NOTHING, Html, el, join
 from pnl.console.view import Asked
 
-BASES: Final = frozenset({"booked", "standard", "allocated", "accrued"})
+BASES: Final = frozenset({"booked", "standard", "allocated", "accrued", "estimated"})
 SPARK_WIDTH: Final = 48
 SPARK_HEIGHT: Final = 20
 

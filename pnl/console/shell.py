@@ -16,10 +16,16 @@ STALE_SECONDS: Final = 10.0
 PAGES: Final = (
     ("Now", (("live", "/", "Live board", "Live"),)),
     ("Money", (("statement", "/statement", "Statement", "Statement"),)),
+    ("Reports", (("reports", "/reports", "All reports", "Reports"),)),
     ("Customers", (("contacts", "/contacts", "Contacts", "Contacts"),)),
     ("Quality", (("health", "/health", "Data health", "Health"),)),
 )
-PARENTS: Final = {"contact": "contacts", "order": "contacts", "entries": "statement"}
+PARENTS: Final = {
+    "contact": "contacts",
+    "order": "contacts",
+    "entries": "statement",
+    "report": "reports",
+}
 
 
 def rails(address: Address) -> dict[str, Html]:

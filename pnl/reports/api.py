@@ -5,6 +5,7 @@ BadRequest (one sentence for the user); None where the thing asked for does not 
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Protocol
 
@@ -99,3 +100,14 @@ class ReportsApi(Protocol):
     def dimensions(self) -> dict[str, tuple[str, ...]]:
         """Return the values each filter can take, sorted; and `currency`."""
         ...
+
+
+def whole_contacts(reports: ReportsApi, scope: Scope, by: tuple[str, ...]) -> ContactsReport:
+    """Return revenue per contact, all of it: by contact it comes in pages."""
+    report = reports.contacts(scope, by)
+    rows, cursor = list(report.rows), report.next_cursor
+    while cursor is not None:
+        page = reports.contacts(scope, by, cursor)
+        rows += page.rows
+        cursor = page.next_cursor
+    return replace(report, rows=tuple(rows), next_cursor=None)

@@ -8,7 +8,6 @@ from typing import Final
 
 from pnl.reports.model import ContactsReport, ContactsRow, Statement
 from pnl.reports.sheet import Row, Sheet, SheetColumn, is_provisional
-from processors.policy import Policy
 
 _TITLES: Final = {"agent": "Agent", "product_class": "Product class", "contact": "Contact"}
 
@@ -21,7 +20,7 @@ def key_columns(by: tuple[str, ...]) -> tuple[SheetColumn, ...]:
     )
 
 
-def statement_sheet(statement: Statement, policy: Policy) -> Sheet:
+def statement_sheet(statement: Statement) -> Sheet:
     """Return a row per line, group, total, memo and figure of the reconciliation."""
     by = statement.by
     columns = (
@@ -74,11 +73,11 @@ def statement_sheet(statement: Statement, policy: Policy) -> Sheet:
         by=by,
         columns=columns,
         rows=tuple(rows),
-        provisional=is_provisional(statement.scope, statement.as_of, policy),
+        provisional=is_provisional(statement.scope, statement.as_of, statement.timezone),
     )
 
 
-def contacts_sheet(report: ContactsReport, policy: Policy) -> Sheet:
+def contacts_sheet(report: ContactsReport) -> Sheet:
     """Return revenue per contact: a row per key, and the total."""
     columns = (
         *key_columns(report.by),
@@ -100,7 +99,7 @@ def contacts_sheet(report: ContactsReport, policy: Policy) -> Sheet:
         columns=columns,
         rows=tuple((*(value for _, value in row.key), *_figures(row)) for row in report.rows),
         total=(*("" for _ in report.by), *_figures(report.total)),
-        provisional=is_provisional(report.scope, report.as_of, policy),
+        provisional=is_provisional(report.scope, report.as_of, report.timezone),
     )
 
 

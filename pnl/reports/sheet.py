@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from math import isfinite
 from typing import Final, Literal, TypeAlias
+from zoneinfo import ZoneInfo
 
 from pnl.reports.model import DIMENSIONS, BadRequest, Scope
 from pnl.reports.period import first_instant
@@ -150,15 +151,15 @@ class Asking:
             notes=tuple(notes),
             label=label,
             options=tuple(self.options.items()),
-            provisional=is_provisional(self.scope, self.as_of, self.policy),
+            provisional=is_provisional(self.scope, self.as_of, self.policy.timezone),
         )
 
 
-def is_provisional(scope: Scope, as_of: Millis | None, policy: Policy) -> bool:
+def is_provisional(scope: Scope, as_of: Millis | None, timezone: str) -> bool:
     """Return whether late facts are still awaited: *as of* has not passed end + 24 h."""
     if scope.end is None or as_of is None:
         return True
-    return as_of < first_instant(scope.end, policy.zone) + LATENESS_MS
+    return as_of < first_instant(scope.end, ZoneInfo(timezone)) + LATENESS_MS
 
 
 @dataclass(frozen=True)

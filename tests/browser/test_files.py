@@ -3,10 +3,12 @@
 import csv
 import io
 from decimal import Decimal
+from pathlib import Path
 
+import pytest
 from playwright.sync_api import Page
 
-from tests.browser.conftest import Opening
+from tests.browser.conftest import Opening, Served
 
 PERIOD = "period=2024-03"
 
@@ -73,3 +75,32 @@ def test_a_key_that_is_not_understood_is_an_error_for_programs(opening: Opening)
     answer = page.request.get(page.url + "api/statement?colour=red")
     assert answer.status == 400
     assert "does not know: colour" in answer.json()["error"]
+
+
+@pytest.mark.parametrize(
+    ("ending", "start"), [("csv", b"day,chains"), ("xlsx", b"PK"), ("parquet", b"PAR1")]
+)
+def test_a_report_is_downloaded_in_every_format(
+    opening: Opening, ending: str, start: bytes
+) -> None:
+    """The page's links give the page's own question as a file that is named after it."""
+    page = opening("/reports/daily?period=2024-04&channel=chat")
+    link = page.locator(f"#p-find a[href*='.{ending}']")
+    with page.expect_download() as download:
+        link.click()
+    assert download.value.suggested_filename == f"daily_2024-04-01_2024-05-01_GBP.{ending}"
+    assert Path(download.value.path()).read_bytes().startswith(start)
+
+
+def test_programs_find_the_reports(opening: Opening, served: Served) -> None:
+    """The API lists them, answers in JSON, and says what it cannot obey."""
+    page = opening("/reports")
+    listed = page.request.get(f"{served.address}/api/reports").json()
+    assert "daily" in [each["name"] for each in listed]
+    report = page.request.get(f"{served.address}/api/reports/daily?period=all").json()
+    assert report["rows"][0]["day"] == "2024-03-01"
+    statement = page.request.get(f"{served.address}/api/reports/statement?period=all").json()
+    assert statement["rows"][0]["name"] == "A1a"
+    for wrong in ("nosuch", "daily?set.n=1", "daily?by=team"):
+        refused = page.request.get(f"{served.address}/api/reports/{wrong}")
+        assert (refused.status, "error" in refused.json()) == (400, True)

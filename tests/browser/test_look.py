@@ -18,6 +18,8 @@ PAGES = {
     "order": "/orders/o-plain",
     "entries": "/entries?line=A1b",
     "health": "/health",
+    "reports": "/reports",
+    "a report": "/reports/daily?period=all",
     "notice": "/?period=never",
 }
 

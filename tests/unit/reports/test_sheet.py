@@ -225,11 +225,11 @@ def test_statement_and_contacts_have_every_format(books: Books, reports: Reports
     """What has a shape of its own is a table too, with the same figures."""
     books.lay([chain("c1", "2024-06-02 10:00")], [sold("A1b", 901, "2024-06-03")])
     june = Scope(currency="GBP", start=date(2024, 6, 1), end=date(2024, 7, 1))
-    statement = statement_sheet(reports.statement(june, ("queue",)), Policy())
+    statement = statement_sheet(reports.statement(june, ("queue",)))
     rows = pq.read_table(io.BytesIO(parquet(statement))).to_pylist()
     assert [row["amount"] for row in rows if row["name"] == "A1b"] == [Decimal("9.01")] * 2
     assert {row["section"] for row in rows} == {"line", "group", "total", "memo", "reconciliation"}
-    listed = contacts_sheet(reports.contacts(june, ("queue",)), Policy())
+    listed = contacts_sheet(reports.contacts(june, ("queue",)))
     assert listed.rows[0][:3] == ("billing", 1, 0)
     assert workbook(listed)
 

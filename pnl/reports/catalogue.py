@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _PLACES: Final[Mapping[str, str]] = {
     "daily": "pnl.reports.daily:DAILY",
+    "restatement": "pnl.reports.restatement:RESTATEMENT",
+    "channels": "pnl.reports.channels:CHANNELS",
 }
 """Name -> module:attribute of its SheetReport, in the order in which they are listed."""
 

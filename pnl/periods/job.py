@@ -1,0 +1,205 @@
+"""The period job: figures stated where they changed, periods closed when it is time.
+
+Law: the job writes facts and nothing else, each with an identity and a revision of its own, so a
+run that is killed or repeated leaves nothing behind. A period is closed at a cut at which its
+figures are what the ledger says (DEF-CLOSE), and once for ever.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from pnl.errors import CheckFailed, UserError
+from pnl.periods.cut import Cut, Reaching
+from pnl.periods.figures import news, payroll_figures
+from pnl.periods.names import Named
+from pnl.periods.reading import Reader
+from pnl.reports.as_reported import Closing, closings
+from pnl.reports.freshness import as_of
+from pnl.reports.period import first_instant
+from pnl.reports.sql import Queryable
+from processors.policy import Rules, book_of
+from streams.clock import Clock, Deadline, pause
+from streams.codec import encode
+from streams.facts import Millis, Period
+from streams.log import Busy, EventLog, Outgoing
+from streams.topics import PERIODS
+
+LINES: Final = ("C2", "C7")
+"""What a run works out of payroll."""
+WAIT_SECONDS: Final = 0.02
+APPEND_FACTS_MAX: Final = 500
+PATIENCE: Final = timedelta(minutes=10)
+"""How long a command waits for all to be booked and stored before it says that it is not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How a month stands: closed, or until when it is provisional.
+
+    `live`: most of it was booked before its end + lateness, so it closes by itself.
+    """
+
+    period: Named
+    closing: Closing | None
+    closes_at: Millis
+    live: bool
+
+
+class PeriodJob:
+    """Works out figures and closes periods. One thread at a time; two jobs do no harm."""
+
+    def __init__(
+        self, log: EventLog, store: Queryable, rules: Rules, clock: Clock, lateness: timedelta
+    ) -> None:
+        self._log = log
+        self._store = store
+        self._rules = book_of(rules)
+        self._clock = clock
+        self.lateness = lateness
+        self._done: Cut | None = None
+
+    def refresh(self, cut: Cut) -> int:
+        """State what changed since the last cut; return how many facts that took.
+
+        None: then all figures before the cut are what the facts before it say.
+        """
+        reader = self._reader(cut)
+        stated = self._state(reader, reader.touched(self._done))
+        if not stated:
+            self._done = cut
+        return stated
+
+    def close_due(self, cut: Cut) -> tuple[str, ...]:
+        """Close the live months whose time has come; return their names.
+
+        The cut must be one at which there was nothing to state. Both event time and the clock
+        must have passed the month's end and its lateness: a fact with a wrong date closes nothing.
+        """
+        known = as_of(self._store)
+        if known is None:
+            return ()
+        now = min(known, self._clock.now_ms())
+        due = [
+            each.period
+            for each in self.standing(cut)
+            if each.closing is None and each.live and each.closes_at <= now
+        ]
+        return self._close(cut, due)
+
+    def close(self, period: Named, cut: Cut) -> tuple[str, ...] | None:
+        """Close a period and the months in it; return what was closed, None if figures changed.
+
+        Then the caller asks again with the next cut. UserError while the period is not over.
+        """
+        zone = self._rules.zone
+        if first_instant(period.end, zone) > self._clock.now_ms():
+            raise UserError(f"{period.name} is not over: it ends with the day before {period.end}.")
+        reader = self._reader(cut)
+        if self._state(reader, period.months()):
+            return None
+        known = closings(self._store)
+        wanted = {each.name: each for each in (*period.months(), period)}
+        return self._close(cut, [each for name, each in wanted.items() if name not in known])
+
+    def standing(self, cut: Cut) -> tuple[Standing, ...]:
+        """Return how every month with entries stands, oldest first."""
+        reader, known = self._reader(cut), closings(self._store)
+        found = []
+        for period in reader.extent():
+            end = first_instant(period.end, self._rules.zone)
+            closes_at = end + self.lateness // timedelta(milliseconds=1)
+            live = period.name in known or reader.is_live(period, closes_at)
+            found.append(
+                Standing(
+                    period=period,
+                    closing=known.get(period.name),
+                    closes_at=closes_at,
+                    live=live,
+                )
+            )
+        return tuple(found)
+
+    def _reader(self, cut: Cut) -> Reader:
+        return Reader(self._store, self._rules, cut)
+
+    def _state(self, reader: Reader, periods: Iterable[Named]) -> int:
+        """Append what is new of these months; return how many facts that is."""
+        known = as_of(self._store)
+        stated = 0
+        for period in periods:
+            end = first_instant(period.end, self._rules.zone)
+            at = end - 1 if known is None else min(known, end - 1)
+            figures = payroll_figures(reader, period, self._rules)
+            facts = news(period, figures, reader.booked(period), at, LINES)
+            self._append(facts)
+            stated += len(facts)
+        return stated
+
+    def _close(self, cut: Cut, periods: Iterable[Named]) -> tuple[str, ...]:
+        facts = [
+            Period(
+                event_id=f"{each.name}/close",
+                period=each.name,
+                kind="close",
+                occurred_at=first_instant(each.end, self._rules.zone) - 1,
+                cut=cut.places(),
+            )
+            for each in periods
+        ]
+        self._append(facts)
+        return tuple(fact.period for fact in facts)
+
+    def _append(self, facts: list[Period]) -> None:
+        for start in range(0, len(facts), APPEND_FACTS_MAX):
+            part = facts[start : start + APPEND_FACTS_MAX]
+            self._log.append(
+                PERIODS, [Outgoing(fact.period.encode(), encode(fact)) for fact in part]
+            )
+
+
+def cuts(log: EventLog, patience: timedelta = PATIENCE) -> Iterator[Cut]:
+    """Yield cuts, each of what is in the log when it is asked for. CheckFailed after `patience`."""
+    deadline = Deadline(patience)
+    while True:
+        reaching = Reaching(log)
+        while (cut := _reached(reaching)) is None:
+            if not deadline.seconds_left():
+                raise CheckFailed(
+                    "What is in the log is not all applied and stored; is a worker missing?"
+                )
+            pause(WAIT_SECONDS)
+        yield cut
+
+
+def settle(job: PeriodJob, log: EventLog, patience: timedelta = PATIENCE) -> int:
+    """State figures until there is nothing to state; return how many facts that took."""
+    stated = 0
+    for cut in cuts(log, patience):
+        new = job.refresh(cut)
+        if not new:
+            break
+        stated += new
+    return stated
+
+
+def close_now(
+    job: PeriodJob, log: EventLog, period: Named, patience: timedelta = PATIENCE
+) -> tuple[str, ...]:
+    """Close a period as soon as its figures stand; return what was closed, and is stored now."""
+    closed: tuple[str, ...] | None = None
+    for cut in cuts(log, patience):
+        if closed is not None:
+            return closed
+        closed = job.close(period, cut)
+        if closed == ():
+            break
+    return closed or ()
+
+
+def _reached(reaching: Reaching) -> Cut | None:
+    try:
+        return reaching.cut()
+    except Busy:
+        return None

@@ -132,6 +132,10 @@ class Rebooking:
                 if customer.chains[name].has_fee:
                     self._chains.add(name)
 
+    def affect_chains(self, names: Iterable[str]) -> None:
+        """Note chains to rebook."""
+        self._chains.update(names)
+
     def affect_cost(self, event_id: str) -> None:
         """Note a cost to rebook."""
         self._costs.add(event_id)

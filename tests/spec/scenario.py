@@ -184,7 +184,9 @@ def fact_of(row: Row) -> Fact:
     if kind == "order" or kind in ORDER_KINDS:
         return order_of(row)
     if kind == "resolution":
-        said = {name: int(row[name]) for name in ("csat", "nps", "ces") if name in row}
+        said: dict[str, Any] = {
+            name: int(row[name]) for name in ("csat", "nps", "ces") if name in row
+        }
         return Resolution(
             event_id=row["id"],
             case_id=row.get("case", ""),

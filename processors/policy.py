@@ -26,6 +26,11 @@ DAY_MS: Final = 86_400_000
 HOUR_MS: Final = 3_600_000
 
 
+OUR_RULES: Final = 2
+"""Counts changes of what we book under equal settings: what a former program booked is then
+known to be of other rules, not taken for wrong."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tariff:
     """What a contact is charged: per started increment of talk, per case, or flat per chain."""
@@ -81,8 +86,8 @@ class Policy:
 
     @cached_property
     def version(self) -> str:
-        """A short hash of the rules: equal rules have equal versions."""
-        plain = {
+        """A short hash of the rules, ours included: equal rules have equal versions."""
+        plain = {"our_rules": OUR_RULES} | {
             name: dict(value) if isinstance(value, Mapping) else value
             for name, value in sorted(self.__dict__.items())
             if name in self.__dataclass_fields__

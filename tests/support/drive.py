@@ -10,7 +10,7 @@ from processors.customer import Customer
 from processors.journeys import Journeys
 from processors.laws import breaches
 from processors.policy import Rules
-from processors.results import AttributionRecord, ContactRecord, Entry, OrderRecord
+from processors.results import AttributionRecord, ContactRecord, CostRecord, Entry, OrderRecord
 from processors.state_codec import decode_customer, encode_item, item_key, prefix_of
 from streams.facts import Fact
 from tests.oracle.books import Account, Books, ChainBook, OrderBook
@@ -31,6 +31,7 @@ class Driven:
     attributions: dict[tuple[str, str], AttributionRecord] = field(default_factory=dict)
     contacts: dict[tuple[str, str], ContactRecord] = field(default_factory=dict)
     orders: dict[tuple[str, str], OrderRecord] = field(default_factory=dict)
+    costs: dict[tuple[str, str], CostRecord] = field(default_factory=dict)
     customers: dict[str, Customer] = field(default_factory=dict)
 
 
@@ -55,6 +56,8 @@ def run(facts: Iterable[tuple[str, Fact]], rules: Rules, *, restored: bool = Fal
             keep(driven.contacts, (key, contact.contact_id), contact)
         for order in applied.orders:
             keep(driven.orders, (key, order.order_id), order)
+        for cost in applied.costs:
+            keep(driven.costs, (key, cost.event_id), cost)
         if restored:
             driven.customers[key] = put_away_and_read_back(customer, rows)
     driven.books.orders = {
@@ -96,7 +99,7 @@ def number_of(record: object) -> int:
     """Return the number that says which of two records is the later one."""
     if isinstance(record, AttributionRecord):
         return record.revision
-    assert isinstance(record, ContactRecord | OrderRecord)
+    assert isinstance(record, ContactRecord | OrderRecord | CostRecord)
     return record.version
 
 

@@ -1,0 +1,1 @@
+"""Whether the estimators find what was put in: seeded worlds whose truth is known."""

@@ -81,6 +81,7 @@ def cases(asking: Asking) -> Counts:
         f"count() AS cases_n, countIf({until} <= {{as_of:Int64}}) AS final_n,"
         f" countIf({until} <= {{as_of:Int64}} AND ifNull({first}, 0)) AS first_n,"
         f" sumIf(handled_chains, {until} <= {{as_of:Int64}}) AS final_contacts_n,"
+        f" countIf({until} <= {{as_of:Int64}} AND outcome != 'unknown') AS told_n,"
         f" countIf({until} <= {{as_of:Int64}} AND outcome = 'resolved') AS solved_n,"
         " countIf(resolved_times > 0) AS resolved_n, countIf(resolved_times > 1) AS reopened_n,"
         " countIf(resolved_times > 0 AND agent_legs < 2) AS onetouch_n,"

@@ -246,9 +246,17 @@ MEASURES: Final[Mapping[str, Measure]] = {
         *("fcr_all_ppm", "FCR / all contacts", "KPI-FCR-ALL"),
         *(("cases", "first_n"), ("cases", "final_contacts_n")),
     ),
+    "told": _share(
+        *("outcome_known_ppm", "Outcome known", "KPI-KNOWN"),
+        *(("cases", "told_n"), ("cases", "final_n")),
+    ),
+    "fcr_known": _share(
+        *("fcr_known_ppm", "FCR / known", "KPI-FCR-KNOWN"),
+        *(("cases", "first_n"), ("cases", "told_n")),
+    ),
     "resolved": _share(
-        *("resolved_ppm", "Resolved", "KPI-RESOLVED"),
-        *(("cases", "solved_n"), ("cases", "final_n")),
+        *("resolved_ppm", "Resolved / known", "KPI-RESOLVED"),
+        *(("cases", "solved_n"), ("cases", "told_n")),
     ),
     "onetouch": _share(
         *("onetouch_ppm", "One touch", "KPI-ONETOUCH"),
@@ -323,7 +331,8 @@ VIEWS: Final[Mapping[str, tuple[str, ...]]] = {
         *("talk", "hold", "wrap", "transfers", "occupancy", "unidentified", "contact_rate"),
     ),
     "resolution": (
-        *("handled", "cases", "young", "fcr", "fcr_all", "resolved", "onetouch", "reopened"),
+        *("handled", "cases", "young", "told", "fcr", "fcr_known", "fcr_all", "resolved"),
+        *("onetouch", "reopened"),
     ),
     "opinion": ("asked", "answered", "csat", "nps", "ces"),
     "cost": (

@@ -32,11 +32,17 @@ WORDS: Final[Mapping[str, str]] = {
     "KPI-FCR": "Cases with no other contact until F (7 days) after the first one's end, and"
     " resolved by then / cases old enough to tell (= first contacts). A call of the same customer"
     " about something else is another case and no failure: a repeat contact is not an unresolved"
-    " one. Abandoned attempts are contacts. Contacts without a case are not seen.",
+    " one. A case of which nobody said that it was resolved is not in the first number. Abandoned"
+    " attempts are contacts. Contacts without a case are not seen.",
     "KPI-FCR-ALL": "The same cases / all handled contacts of those cases. Both figures are called"
     " first contact resolution; this one is always the lower.",
-    "KPI-RESOLVED": "Cases that stand resolved / cases old enough to tell. The latest resolution"
-    " decides; a contact of the case within F after it makes it unresolved again (DEF-OUTCOME).",
+    "KPI-KNOWN": "Cases with a resolution fact / cases old enough to tell. Of the others nobody"
+    " said what became of them: they are unknown, and never resolved (DEF-OUTCOME).",
+    "KPI-FCR-KNOWN": "The same cases / old enough cases whose outcome is known. What was not told"
+    " may differ from what was.",
+    "KPI-RESOLVED": "Cases that stand resolved / old enough cases with a known outcome. The"
+    " latest resolution decides; a contact of the case within F after it makes it"
+    " unresolved again (DEF-OUTCOME).",
     "KPI-ONETOUCH": "Resolved cases with fewer than two connected agent legs / resolved cases."
     " None counts too (self-service); a transfer makes two.",
     "KPI-REOPEN": "Cases resolved more than once / cases resolved at least once. A case is counted"

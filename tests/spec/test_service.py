@@ -208,6 +208,23 @@ def test_a_repeat_contact_is_not_an_unresolved_one(told: Told) -> None:
     assert row["fcr_all_ppm"] == round(1_000_000 * 3 / 7)
 
 
+def test_what_nobody_told_is_unknown(told: Told) -> None:
+    """Of three cases one was resolved, one not, one never told: known are two of three."""
+    row = told(
+        """
+        day | fact       | id | case | outcome   | key
+        1   | contact    | a1 | a    |           |
+        1   | resolution | ra | a    |           |
+        1   | contact    | b1 | b    |           | k2
+        1   | resolution | rb | b    | escalated | k2
+        1   | contact    | c1 | c    |           | k3
+        30  | contact    | d1 |      |           | k3
+        """
+    )
+    assert (row["outcome_known_ppm"], row["resolved_ppm"]) == (666_667, 500_000)
+    assert (row["fcr_ppm"], row["fcr_known_ppm"]) == (333_333, 500_000)
+
+
 def test_both_denominators_are_named(store: Store) -> None:
     """Of first contacts and of all contacts: two columns, two definitions."""
     columns = {column.name: column for column in asked(store).columns}
@@ -389,7 +406,7 @@ def test_a_control_arm_is_no_contact(told: Told) -> None:
 
 
 @pytest.mark.parametrize("options", [{"view": "everything"}, {"short_s": "-1"}, {"speed": "9"}])
-def test_an_unknown_option_is_refused(store: Store, options: dict[str, str]) -> None:
+def test_an_unknown_option_is_refused(store: Store, options: dict[str, Any]) -> None:
     """A sentence says what there is."""
     with pytest.raises(BadRequest):
         asked(store, **options)

@@ -18,6 +18,8 @@ _PLACES: Final[Mapping[str, str]] = {
     "daily": "pnl.reports.daily:DAILY",
     "restatement": "pnl.reports.restatement:RESTATEMENT",
     "channels": "pnl.reports.channels:CHANNELS",
+    "windows": "pnl.reports.windows:WINDOWS",
+    "service": "pnl.reports.service:SERVICE",
 }
 """Name -> module:attribute of its SheetReport, in the order in which they are listed."""
 

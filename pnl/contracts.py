@@ -30,6 +30,7 @@ _OUTPUTS: Final[Mapping[str, type[msgspec.Struct]]] = {
     topics.PERIOD_FACTS: results.PeriodRecord,
     topics.DEAD_LETTERS: DeadLetter,
     topics.BATCHES: results.BatchRecord,
+    topics.RATES: results.RateRecord,
     topics.AUDIT: results.AuditRecord,
 }
 

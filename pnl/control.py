@@ -20,7 +20,7 @@ from typing import Any, Final, TypeAlias
 
 from pnl.errors import CheckFailed, UserError
 
-REQUEST_BYTES_MAX: Final = 1 << 20
+REQUEST_BYTES_MAX: Final = 1 << 24
 CONNECTIONS_MAX: Final = 32
 PATH_BYTES_MAX: Final = 100
 """A socket's address holds 108 bytes; longer folders are reached by their descriptor."""

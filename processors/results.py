@@ -314,6 +314,19 @@ class PeriodRecord(_Value, frozen=True):
     withdrawn: bool = False
 
 
+class RateRecord(_Value, frozen=True):
+    """`pnl.rates.v1`, keyed by day and currencies: what one `base` was worth in `quote` (DEF-FX).
+
+    A person imports them; nothing here books by them. `rate_e10` is the rate times ten to the
+    tenth, an exact integer; the latest record of a key holds.
+    """
+
+    day: Day
+    base: str
+    quote: str
+    rate_e10: int
+
+
 class Exceptional(_Value, frozen=True, array_like=True):
     """Input offsets `[start, end)` that did not end as *applied*."""
 
@@ -355,7 +368,8 @@ class BatchRecord(_Value, frozen=True):
     so far in this partition number (its stream time). `state_hash` is that of the partition's
     state after the batch, where state and log could come apart. What a repair found of other
     batches of its partition: `amends`, so that their count and the ledger's agree again; `voids`,
-    the offsets of batch records that never happened.
+    the offsets of batch records that never happened. `accepted`: where the batch took other rules
+    over, the versions of all that this partition's books were ever made by, the newest last.
     """
 
     batch_id: str
@@ -370,6 +384,7 @@ class BatchRecord(_Value, frozen=True):
     state_hash: int | None = None
     amends: tuple[Amendment, ...] = ()
     voids: tuple[int, ...] = ()
+    accepted: tuple[str, ...] = ()
 
 
 class AuditRecord(_Value, frozen=True):

@@ -34,6 +34,7 @@ from processors.results import (
     OrderRecord,
     PathContact,
     PeriodRecord,
+    RateRecord,
 )
 from streams import topics
 from streams.dead_letters import DeadLetter
@@ -362,6 +363,14 @@ _PERIODS: Final = Target(
     },
 )
 
+_RATES: Final = Target(
+    table="rates",
+    columns=_PLACE
+    | _version("log_offset")
+    | {"day": "toInt32(day)"}
+    | _plain(RateRecord, "base", "quote", "rate_e10"),
+)
+
 _BATCHES: Final = Target(
     table="batches",
     columns=_PLACE
@@ -419,6 +428,7 @@ SOURCES: Final = {
         _source(topics.ORDER_FACTS, OrderRecord, _ORDERS),
         _source(topics.COST_FACTS, CostRecord, _COSTS),
         _source(topics.PERIOD_FACTS, PeriodRecord, _PERIODS),
+        _source(topics.RATES, RateRecord, _RATES),
         _source(topics.DEAD_LETTERS, DeadLetter, _DEAD_LETTERS),
         _source(topics.BATCHES, BatchRecord, _BATCHES, _BATCH_SOURCES),
     )

@@ -19,6 +19,7 @@ CONTACT_FACTS: Final = "pnl.contacts.v1"
 ORDER_FACTS: Final = "pnl.orders.v1"
 COST_FACTS: Final = "pnl.costs.v1"
 PERIOD_FACTS: Final = "pnl.periods.v1"
+RATES: Final = "pnl.rates.v1"
 DEAD_LETTERS: Final = "pnl.dead-letters.v1"
 BATCHES: Final = "pnl.batches.v1"
 AUDIT: Final = "pnl.audit.v1"
@@ -53,6 +54,7 @@ OUTPUTS: Final = (
     Topic(name=ORDER_FACTS, key="order_id NUL customer", policy="compact"),
     Topic(name=COST_FACTS, key="event_id NUL customer", policy="compact"),
     Topic(name=PERIOD_FACTS, key="event_id NUL period", policy="compact"),
+    Topic(name=RATES, key="date base quote", policy="compact"),
     Topic(name=DEAD_LETTERS, key="source", policy="expire", retention_days=30),
     Topic(name=BATCHES, key="partition", policy="keep"),
 )

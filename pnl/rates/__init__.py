@@ -1,0 +1,1 @@
+"""Exchange rates: read from files, kept in the log, asked by reports."""

@@ -74,6 +74,10 @@ class _Memory:
         """Nothing is stored."""
         return [[] for _ in prefixes]
 
+    def shelves(self, partition: int) -> Iterator[bytes]:
+        """Nothing is stored."""
+        return iter(())
+
     def committed(self) -> dict[TopicPartition, int]:
         """Begin at the beginning."""
         return {TopicPartition(t, p): 0 for t in INPUT_NAMES for p in range(PARTITIONS)}

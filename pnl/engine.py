@@ -14,11 +14,12 @@ from functools import partial
 from typing import Final
 
 from pnl.outputs import Outputs, encode
+from pnl.restating.accepted import STREAM_TIME, Rules
 from processors.customer import Customer
 from processors.items import key_of_item
 from processors.journeys import Applied, Journeys, Recall
 from processors.laws import Breach, breaches
-from processors.policy import Policy
+from processors.policy import Policies, book_of
 from processors.results import BatchRecord, BatchSource, Exceptional
 from processors.state_codec import decode_customer, prefix_of, revision_key, take_changes
 from streams.codec import decode
@@ -29,8 +30,6 @@ from streams.runner import Account, Done, Runner
 from streams.topics import BATCHES, INPUT_NAMES
 
 GROUP: Final = "journeys"
-_STREAM_TIME: Final = b"\0stream-time\0"
-"""A state key no customer can have: the partition's largest event time."""
 
 _SLICE: Final = 64
 """So many records are decoded, then applied, then encoded: each step's code, and what it hands to
@@ -65,9 +64,13 @@ class _Batch:
 class JourneysHandler:
     """The runner's handler. `hot_customers` is how many stay decoded per partition."""
 
-    def __init__(self, policy: Policy, *, code_version: str, hot_customers: int = 50_000) -> None:
-        self._journeys = Journeys(policy)
-        self._policy = policy.version
+    def __init__(
+        self, policies: Policies, *, code_version: str, hot_customers: int = 50_000
+    ) -> None:
+        book = book_of(policies)
+        self._journeys = Journeys(book)
+        self._rules = Rules(book)
+        self._policy = book.version
         self._code_version = code_version
         self._young_max = max(1, hot_customers // 2)
         self._young: dict[int, dict[str, Customer]] = {}
@@ -78,15 +81,21 @@ class JourneysHandler:
     def open(self, state: StateReader) -> None:
         """Take the committed state to read from."""
         self._state = state
+        self._rules.open(state)
         self._young.clear()
         self._old.clear()
         self._stream_time.clear()
         self._open.clear()
 
+    def assert_accepted(self, partition: int) -> None:
+        """Raise ConfigurationRefused unless a partition may be booked by our rules."""
+        self._rules.assert_accepted(partition)
+
     def process(
         self, partition: int, records: Sequence[Record], batch_id: str
     ) -> Sequence[tuple[int, Done]]:
         """Decode and apply a batch of one partition; return what was not applied."""
+        self._rules.assert_accepted(partition)
         batch = self._open[partition] = _Batch(
             Outputs(batch_id, self._policy),
             self._customers(partition, records),
@@ -204,12 +213,13 @@ class JourneysHandler:
             code_version=self._code_version,
             policy=self._policy,
             state_hash=account.state_hash,
+            accepted=self._rules.told(account.partition),
         )
         return [(BATCHES, [Outgoing(str(account.partition).encode(), encode(record))])]
 
     def _load_stream_time(self, partition: int) -> Millis | None:
         if partition not in self._stream_time:
-            rows = self._state.load(partition, _STREAM_TIME)
+            rows = self._state.load(partition, STREAM_TIME)
             self._stream_time[partition] = int(rows[0][1]) if rows else None
         return self._stream_time[partition]
 
@@ -218,8 +228,8 @@ class JourneysHandler:
         batch = self._open[partition]
         changes = list(batch.changes.items())
         if batch.stream_time is not None:
-            changes.append((_STREAM_TIME, str(batch.stream_time).encode()))
-        return changes
+            changes.append((STREAM_TIME, str(batch.stream_time).encode()))
+        return changes + self._rules.changes(partition)
 
     def promote(self) -> None:
         """Make the open batch's customers the state; let the coldest go."""
@@ -227,6 +237,7 @@ class JourneysHandler:
             for customer in batch.customers.values():
                 customer.written()
             self._stream_time[partition] = batch.stream_time
+            self._rules.written(partition)
             young = self._young.get(partition, {})
             if len(young) > self._young_max:
                 self._old[partition] = young
@@ -258,13 +269,13 @@ class JourneysWorker:
     def __init__(
         self,
         log: EventLog,
-        policy: Policy,
+        policies: Policies,
         *,
         code_version: str,
         records_max: int = 10_000,
         hot_customers: int = 50_000,
     ) -> None:
-        handler = JourneysHandler(policy, code_version=code_version, hot_customers=hot_customers)
+        handler = JourneysHandler(policies, code_version=code_version, hot_customers=hot_customers)
         self._consumer = log.consumer(GROUP, INPUT_NAMES)
         self._runner = Runner(
             self._consumer,

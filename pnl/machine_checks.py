@@ -35,7 +35,7 @@ def machine_findings(folder: DataFolder, loaded: Loaded, clock: Clock) -> list[F
 def _settings(folder: DataFolder, loaded: Loaded) -> Iterator[Finding]:
     files = ", ".join(str(file) for file in loaded.files) or "no file: defaults"
     variables = f"; variables {', '.join(loaded.variables)}" if loaded.variables else ""
-    policy = loaded.settings.policy().version
+    policy = loaded.settings.policies.version
     yield Finding(
         check="settings", state="ok", text=f"{files}{variables}; rules have version {policy}"
     )
@@ -45,7 +45,7 @@ def _settings(folder: DataFolder, loaded: Loaded) -> Iterator[Finding]:
             check="settings",
             state="warn",
             text=f"the books were last kept by rules of version {recorded}",
-            todo="new facts are booked by the new rules; what is booked keeps its amounts",
+            todo="`pnl run` says so if they differ for what is booked; see `pnl restate`",
         )
 
 

@@ -216,8 +216,8 @@ def _sentence(error: ErrorDetails, places: list[_Place]) -> str:
     if path[at : at + 1] == ("tariffs",) and path[at + 2 : at + 3] in _TAGS:
         path = path[: at + 2] + path[at + 3 :]
     if not path:
-        place = next((place for place in places if place.holds((_CHANGES,))), places[-1])
-        return f"{place.file or place.name((_CHANGES,))}: {_said(error)}."
+        of = next((place for place in places if place.holds((_CHANGES,))), places[-1])
+        return f"{of.file or of.name((_CHANGES,))}: {_said(error)}."
     place = next((place for place in places if place.holds(path)), None)
     if place is None:  # a missing key: the place is where its section stands
         place = next((place for place in places if place.holds(path[:-1])), places[-1])

@@ -20,7 +20,7 @@ from pnl.auditor.watch import Limits, Watch
 from pnl.auditor.whole import audit_whole
 from pnl.errors import CheckFailed
 from pnl.pipeline import REST_WAIT, Books, Pipeline, is_stored, outputs_end
-from processors.policy import Policy
+from processors.policy import Policies
 from sinks.laws import LAWS
 from sinks.verify import Finding, freshness, looked_at, repeats, verify, verify_moving
 from streams.clock import Clock, Deadline, pause
@@ -54,7 +54,7 @@ class Checked:
         return not self.rows
 
 
-def verify_all(books: Books, policy: Policy, clock: Clock) -> list[Checked]:
+def verify_all(books: Books, policy: Policies, clock: Clock) -> list[Checked]:
     """Return every law with what was looked at; CheckFailed if the sink is far behind."""
     notices = Notices(books.log)
     halted = notices.halted()
@@ -128,7 +128,7 @@ def _of_store(books: Books, found: Sequence[Finding], clock: Clock) -> list[Chec
     return checked
 
 
-def _of_log(log: EventLog, policy: Policy, clock: Clock, *, resting: bool) -> list[Checked]:
+def _of_log(log: EventLog, policy: Policies, clock: Clock, *, resting: bool) -> list[Checked]:
     on_cluster = not isinstance(log, SqliteLog)
     audited = audit_whole(
         log,

@@ -27,7 +27,7 @@ from processors.items import (
     ResolutionItem,
     key_of_item,
 )
-from processors.policy import Rules, book_of
+from processors.policy import Policies, book_of
 from processors.rebook import Rebooking
 from processors.records import contact_record
 from processors.refunds import concerned, settlement_of
@@ -78,7 +78,7 @@ def _nothing(customer: Customer, fact: Fact) -> int | None:  # noqa: ARG001
 class Journeys:
     """Applies facts to customers. Holds the policies and nothing else."""
 
-    def __init__(self, rules: Rules) -> None:
+    def __init__(self, rules: Policies) -> None:
         self.policies = book_of(rules)
 
     def apply(

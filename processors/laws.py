@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 
 from processors.customer import Customer
 from processors.journeys import Applied
-from processors.policy import Rules
+from processors.policy import Policies
 from processors.rebook import Rebooking
 from processors.statement import LINE_NAMES
 
@@ -85,7 +85,7 @@ def breaches(applied: Applied) -> list[Breach]:
     return [breach for law in LAWS for breach in law(applied)]
 
 
-def standing_breaches(customer: Customer, rules: Rules) -> list[Breach]:
+def standing_breaches(customer: Customer, rules: Policies) -> list[Breach]:
     """I4: what is booked for a customer is what is due from the facts remembered.
 
     Works everything out again, so it costs as much as the whole journey: for tests. It changes

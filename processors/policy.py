@@ -209,11 +209,11 @@ class PolicyBook:
         return None
 
 
-Rules: TypeAlias = Policy | PolicyBook
+Policies: TypeAlias = Policy | PolicyBook
 """A policy alone stands for a book in which it is that of all dates."""
 
 
-def book_of(rules: Rules, changes: Iterable[DatedPolicy] = ()) -> PolicyBook:
+def book_of(rules: Policies, changes: Iterable[DatedPolicy] = ()) -> PolicyBook:
     """Return the book of a policy and what changes it; what changes nothing is left out."""
     if isinstance(rules, PolicyBook):
         return rules

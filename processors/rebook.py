@@ -19,7 +19,7 @@ from processors.items import OrderItem
 from processors.order_book import OrderBook
 from processors.order_lines import Journey, book_adjustment, book_orphan, book_sale
 from processors.period_lines import period_entries
-from processors.policy import Rules, book_of
+from processors.policy import Policies, book_of
 from processors.records import (
     attribution_record,
     contact_record,
@@ -66,7 +66,7 @@ class Rebooking:
         "policies",
     )
 
-    def __init__(self, customer: Customer, rules: Rules) -> None:
+    def __init__(self, customer: Customer, rules: Policies) -> None:
         self.customer = customer
         self.policies = book_of(rules)
         self.entries: list[Entry] = []

@@ -7,7 +7,7 @@ The hash is a sum over keys, modulo 2**63: the order of changes does not matter,
 two checksums. It finds what got lost or doubled, it is no defence against forgery.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 from zlib import crc32
 
@@ -184,3 +184,7 @@ class KafkaState:
         """Return, for each shelf in the order given, what `load` would."""
         load = self.partitions[partition].load
         return [load(shelf) for shelf in shelves]
+
+    def shelves(self, partition: int) -> Iterator[bytes]:
+        """Yield every shelf there is, each once; the state may change meanwhile."""
+        yield from sorted(self.partitions[partition].shelves)

@@ -13,7 +13,7 @@ Errors are instructions: `Busy` try again later; `Fenced`, `LogDamaged` and `Log
 process.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import NamedTuple, Protocol, TypeAlias
@@ -97,6 +97,10 @@ class StateReader(Protocol):
         self, partition: int, shelves: Sequence[bytes]
     ) -> list[list[tuple[bytes, bytes]]]:
         """Return, for each shelf in the order given, what `load` would: one look for a batch."""
+        ...
+
+    def shelves(self, partition: int) -> Iterator[bytes]:
+        """Yield every shelf there is, each once; the state may change meanwhile."""
         ...
 
 

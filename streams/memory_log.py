@@ -73,6 +73,12 @@ class _State:
         """Return, for each shelf in the order given, what `load` would."""
         return [self.load(partition, shelf) for shelf in shelves]
 
+    def shelves(self, partition: int) -> Iterator[bytes]:
+        """Yield every shelf there is, each once."""
+        with self._place.changed:
+            kept = {shelf_of(key) for key in self._group.state.get(partition, {})}
+        yield from sorted(kept)
+
 
 class MemoryConsumer:
     """The one owner of a group."""

@@ -17,11 +17,12 @@ from streams.blocks import Packed, pack
 from streams.clock import Clock, Deadline
 from streams.failpoints import failpoint
 from streams.gathered import Gathered
-from streams.log import LogDamaged, Record, TopicPartition, Transaction
+from streams.log import LogDamaged, Record, TopicPartition, Transaction, shelf_of
 from streams.sqlite_blocks import Cursor, append_blocks, bounds, bytes_about
 from streams.sqlite_file import LogFile
 from streams.sqlite_groups import (
     assert_owner,
+    keys_after,
     load_state,
     load_states,
     move,
@@ -31,6 +32,7 @@ from streams.sqlite_groups import (
 
 LOOK_SECONDS: Final = 0.008
 """How often an idle poll looks whether another process committed (about 15 µs a look)."""
+SHELF_KEYS_AT_ONCE: Final = 5_000
 STATE_ROW_BYTES_ABOUT: Final = 1_300
 """What a key of state costs the write-ahead log, with its share of index pages (measured)."""
 
@@ -90,6 +92,25 @@ class SqliteState:
         """Return, for each shelf in the order given, what `load` would."""
         with self._file.translated():
             return load_states(self._connection, self._group, partition, shelves)
+
+    def shelves(self, partition: int) -> Iterator[bytes]:
+        """Yield every shelf there is, each once; the state may change meanwhile."""
+        last: bytes | None = None
+        inside: list[bytes] = []  # a shelf's keys lie together, but for those of longer names
+        while True:
+            with self._file.translated():
+                keys = keys_after(
+                    self._connection, self._group, partition, last, SHELF_KEYS_AT_ONCE
+                )
+            for key in keys:
+                inside = [shelf for shelf in inside if key.startswith(shelf)]
+                shelf = shelf_of(key)
+                if shelf not in inside:
+                    inside.append(shelf)
+                    yield shelf
+            if not keys:
+                return
+            last = keys[-1]
 
 
 class SqliteConsumer:

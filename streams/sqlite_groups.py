@@ -137,6 +137,18 @@ def load_states(
     return found
 
 
+def keys_after(
+    connection: sqlite3.Connection, group: int, partition: int, after: bytes | None, rows_max: int
+) -> list[bytes]:
+    """Return the next keys behind one, or the first, in key order."""
+    rows = connection.execute(
+        "SELECT key FROM state WHERE consumer_group = ? AND partition = ?"
+        " AND key >= ? AND key IS NOT ? ORDER BY key LIMIT ?",
+        (group, partition, after or b"", after, rows_max),
+    )
+    return [key for (key,) in rows.fetchall()]
+
+
 @lru_cache(maxsize=64)
 def _rows(columns: int, rows: int) -> str:
     """Return the placeholders of so many rows."""

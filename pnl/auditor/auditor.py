@@ -19,7 +19,7 @@ from pnl.auditor.recompute import SHARE_PPM, Recomputation, chosen_on
 from pnl.auditor.state import StateCheck
 from pnl.auditor.watch import SINK_GROUP, Limits, Watch
 from pnl.engine import GROUP as JOURNEYS
-from processors.policy import DAY_MS, Policy
+from processors.policy import DAY_MS, Policies
 from sinks.store import Store
 from sinks.store_errors import StoreError
 from sinks.verify import Finding, Row, look_again, verify
@@ -70,7 +70,7 @@ class Auditor:
         self,
         log: EventLog,
         store: Store | None,
-        policy: Policy,
+        policy: Policies,
         clock: Clock,
         *,
         rules: Rules = Rules(),

@@ -6,7 +6,8 @@ customer must come out. So whatever the order of arrival, a lost update of the s
 twice or an entry of another customer did to the books is found; a rule that is wrong is not,
 since the rules are the same (`tests/oracle` is the second implementation of those).
 
-A customer is judged only if all of its history is still there and its rules have not changed.
+A customer is judged only if all of its history is still there, and if all of it is booked by our
+rules or by such as these took the place of: then what is booked is what ours would book.
 """
 
 from collections import Counter
@@ -21,7 +22,7 @@ from pnl.auditor.partition import decode_batch, decode_ledger
 from processors.customer import Customer
 from processors.items import ItemKey, key_of_item
 from processors.journeys import Journeys
-from processors.policy import Policy
+from processors.policy import Policies
 from processors.results import Entry
 from streams.codec import decode
 from streams.facts import Fact, event_time_of
@@ -62,7 +63,7 @@ class Recomputation:
     def __init__(
         self,
         log: EventLog,
-        policy: Policy,
+        policy: Policies,
         partition: int,
         ends: Mapping[str, int],
         entries_end: int,
@@ -77,6 +78,7 @@ class Recomputation:
         self._known: dict[str, _Known] = {}
         self._places: dict[tuple[str, int], str] = {}
         self._is_full = False
+        self._versions: tuple[str, ...] = ()
         self.judged = self.unjudged = 0
         self.found: list[Found] = []
 
@@ -137,7 +139,9 @@ class Recomputation:
         for record in records:
             if record.value is None:
                 continue
-            for source in decode_batch(record.value).sources:
+            batch = decode_batch(record.value)
+            self._versions = batch.accepted or self._versions
+            for source in batch.sources:
                 for exception in source.exceptions:
                     if exception.disposition == "dead":
                         for offset in range(exception.start, exception.end):
@@ -151,16 +155,23 @@ class Recomputation:
                 continue
             ledger = decode_ledger(record.value)
             cause = ledger.cause
-            if cause.offset >= self._ends.get(cause.topic, 0):
+            is_restated = cause.fact == "configuration"
+            if not is_restated and cause.offset >= self._ends.get(cause.topic, 0):
                 continue
             known = self._known.get(ledger.customer_id)
             if known is None and not any(starts.values()):
                 known = self._customer(ledger.customer_id)  # booked, and nobody said a word of it
             if known is None:
                 continue
-            if cause.offset < starts.get(cause.topic, 0) or ledger.policy != self._policy.version:
+            is_trimmed = not is_restated and cause.offset < starts.get(cause.topic, 0)
+            if is_trimmed or not self._is_ours(ledger.policy):
                 known.whole = False
             add(known.booked, ledger.entries)
+
+    def _is_ours(self, version: str) -> bool:
+        """Say whether what was booked by these rules is what ours would book."""
+        ours = self._policy.version
+        return version == ours or (self._versions[-1:] == (ours,) and version in self._versions)
 
     def _judge(self, key: str, known: _Known, *, is_trimmed: bool) -> None:
         newest = newest_of(known.facts)
@@ -207,7 +218,7 @@ def newest_of(facts: Mapping[tuple[str, int], Fact]) -> dict[ItemKey, Fact]:
     return newest
 
 
-def books_of(key: str, facts: Iterable[Fact], policy: Policy) -> Counter[Account]:
+def books_of(key: str, facts: Iterable[Fact], policy: Policies) -> Counter[Account]:
     """Return what a customer's facts come to, by account, applied in order of event time."""
     customer, journeys = Customer(key), Journeys(policy)
     due: Counter[Account] = Counter()

@@ -167,7 +167,7 @@ class Recount:
         cause = record.cause
         if record.repair == "doubled":
             self._repaired(epoch_of(record.batch_id), cause.topic, cause.offset)
-        elif not record.repair:
+        elif not record.repair and cause.fact != "configuration":  # whose cause is no record
             low, high = balance.causes.get(cause.topic, (cause.offset, cause.offset))
             balance.causes[cause.topic] = min(low, cause.offset), max(high, cause.offset)
             self._once(epoch_of(record.batch_id), cause.topic, cause.offset, offset)
@@ -187,7 +187,7 @@ class Recount:
             epoch, cause = epoch_of(entry.batch_id), entry.cause
             if entry.repair == "doubled":
                 self._repaired(epoch, cause.topic, cause.offset)
-            elif not entry.repair:
+            elif not entry.repair and cause.fact != "configuration":
                 if (epoch, cause.topic, cause.offset) in self._reversed:
                     self._reversed.discard((epoch, cause.topic, cause.offset))
                 last = self._causes.get((epoch, cause.topic), -1)

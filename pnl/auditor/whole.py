@@ -14,7 +14,7 @@ from pnl.auditor.partition import PartitionAudit
 from pnl.auditor.recompute import Recomputation, chosen_on
 from pnl.auditor.state import StateCheck
 from pnl.engine import GROUP as JOURNEYS
-from processors.policy import DAY_MS, Policy
+from processors.policy import DAY_MS, Policies
 from streams.clock import Clock, Deadline, pause
 from streams.log import EventLog, TopicPartition
 from streams.topics import LEDGER
@@ -40,7 +40,7 @@ class Audited:
 
 def audit_whole(
     log: EventLog,
-    policy: Policy,
+    policy: Policies,
     clock: Clock,
     share_ppm: int,
     *,
@@ -94,7 +94,7 @@ class _Place(NamedTuple):
 
 def _recompute(
     log: EventLog,
-    policy: Policy,
+    policy: Policies,
     at: _Place,
     chosen: Callable[[bytes], bool],
     audited: Audited,

@@ -57,6 +57,8 @@ def run_import(
     done = 0
     with Progress() as progress, Importer(folder, loaded, SystemClock(), warn) as importer:
         try:
+            if wait:
+                importer.apply_if_free()  # whoever may not book refuses before a row is taken
             for reading in readings:
                 for done in importer.append(topic, Rows(reading)):
                     text = f"{reading.name}: {done:,} rows"

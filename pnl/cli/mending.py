@@ -50,7 +50,7 @@ def run_repair(data: Path, reason: str, *, accept: bool) -> None:
         opened.callback(log.close)
         done = repair(
             log,
-            settings.policy(),
+            settings.policies,
             SystemClock(),
             reason=reason,
             code_version=code_version(),
@@ -67,7 +67,7 @@ def run_repair_state(data: Path, reason: str, *, rebuild: bool) -> None:
     with closing(open_kafka(settings, slot=SLOT, repairing=True)) as log:
         said = repair_state(
             log,
-            settings.policy(),
+            settings.policies,
             SystemClock(),
             reason=reason,
             code_version=code_version(),

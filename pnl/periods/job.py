@@ -8,6 +8,7 @@ figures are what the ledger says (DEF-CLOSE), and once for ever.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from threading import Lock
 from typing import Final
 
 from pnl.errors import CheckFailed, UserError
@@ -19,7 +20,7 @@ from pnl.reports.as_reported import Closing, closings
 from pnl.reports.freshness import as_of
 from pnl.reports.period import first_instant
 from pnl.reports.sql import Queryable
-from processors.policy import Rules, book_of
+from processors.policy import Policies, book_of
 from streams.clock import Clock, Deadline, pause
 from streams.codec import encode
 from streams.facts import Millis, Period
@@ -30,6 +31,7 @@ LINES: Final = ("C2", "C7")
 """What a run works out of payroll."""
 WAIT_SECONDS: Final = 0.02
 APPEND_FACTS_MAX: Final = 500
+_MS: Final = timedelta(milliseconds=1)
 PATIENCE: Final = timedelta(minutes=10)
 """How long a command waits for all to be booked and stored before it says that it is not."""
 
@@ -48,28 +50,43 @@ class Standing:
 
 
 class PeriodJob:
-    """Works out figures and closes periods. One thread at a time; two jobs do no harm."""
+    """Works out figures and closes periods. Safe to use from several threads; two jobs do no harm.
+
+    `lateness` is how long after its end a live month stays open (DEF-CLOSE).
+    """
 
     def __init__(
-        self, log: EventLog, store: Queryable, rules: Rules, clock: Clock, lateness: timedelta
+        self, log: EventLog, store: Queryable, rules: Policies, clock: Clock, lateness: timedelta
     ) -> None:
         self._log = log
         self._store = store
         self._rules = book_of(rules)
         self._clock = clock
+        self._lock = Lock()
         self.lateness = lateness
-        self._done: Cut | None = None
+        self._seen: Cut | None = None
+        self._owed: set[Named] = set()
+        self._imported: set[str] = set()
 
-    def refresh(self, cut: Cut) -> int:
+    def refresh(self, cut: Cut, *, running: bool = True) -> int:
         """State what changed since the last cut; return how many facts that took.
 
-        None: then all figures before the cut are what the facts before it say.
+        0: then all figures before the cut are what the facts before it say. Without `running`
+        months that are not over wait: their figures move with every contact.
         """
-        reader = self._reader(cut)
-        stated = self._state(reader, reader.touched(self._done))
-        if not stated:
-            self._done = cut
-        return stated
+        with self._lock:
+            reader = self._reader(cut)
+            if self._seen != cut:
+                self._owed.update(reader.touched(self._seen))
+                self._seen = cut
+            stated = 0
+            for period in sorted(self._owed, key=lambda each: each.start):
+                if running or self._is_over(period):
+                    new = self._state(reader, (period,))
+                    stated += new
+                    if not new:
+                        self._owed.discard(period)
+            return stated
 
     def close_due(self, cut: Cut) -> tuple[str, ...]:
         """Close the live months whose time has come; return their names.
@@ -81,45 +98,51 @@ class PeriodJob:
         if known is None:
             return ()
         now = min(known, self._clock.now_ms())
-        due = [
-            each.period
-            for each in self.standing(cut)
-            if each.closing is None and each.live and each.closes_at <= now
-        ]
-        return self._close(cut, due)
+        with self._lock:
+            reader, closed = self._reader(cut), closings(self._store)
+            due = []
+            for period in reader.extent():
+                closes_at = self._closes_at(period)
+                if period.name in closed or period.name in self._imported or now < closes_at:
+                    continue
+                if reader.is_live(period, closes_at):
+                    due.append(period)
+                else:  # what comes now comes after the deadline: it stays so
+                    self._imported.add(period.name)
+            return self._close(cut, due)
 
     def close(self, period: Named, cut: Cut) -> tuple[str, ...] | None:
         """Close a period and the months in it; return what was closed, None if figures changed.
 
         Then the caller asks again with the next cut. UserError while the period is not over.
         """
-        zone = self._rules.zone
-        if first_instant(period.end, zone) > self._clock.now_ms():
+        if not self._is_over(period):
             raise UserError(f"{period.name} is not over: it ends with the day before {period.end}.")
-        reader = self._reader(cut)
-        if self._state(reader, period.months()):
-            return None
-        known = closings(self._store)
-        wanted = {each.name: each for each in (*period.months(), period)}
-        return self._close(cut, [each for name, each in wanted.items() if name not in known])
+        with self._lock:
+            if self._state(self._reader(cut), period.months()):
+                return None
+            known = closings(self._store)
+            wanted = {each.name: each for each in (*period.months(), period)}
+            return self._close(cut, [each for name, each in wanted.items() if name not in known])
 
     def standing(self, cut: Cut) -> tuple[Standing, ...]:
         """Return how every month with entries stands, oldest first."""
         reader, known = self._reader(cut), closings(self._store)
-        found = []
-        for period in reader.extent():
-            end = first_instant(period.end, self._rules.zone)
-            closes_at = end + self.lateness // timedelta(milliseconds=1)
-            live = period.name in known or reader.is_live(period, closes_at)
-            found.append(
-                Standing(
-                    period=period,
-                    closing=known.get(period.name),
-                    closes_at=closes_at,
-                    live=live,
-                )
+        return tuple(
+            Standing(
+                period=period,
+                closing=known.get(period.name),
+                closes_at=self._closes_at(period),
+                live=reader.is_live(period, self._closes_at(period)),
             )
-        return tuple(found)
+            for period in reader.extent()
+        )
+
+    def _is_over(self, period: Named) -> bool:
+        return first_instant(period.end, self._rules.zone) <= self._clock.now_ms()
+
+    def _closes_at(self, period: Named) -> Millis:
+        return first_instant(period.end, self._rules.zone) + self.lateness // _MS
 
     def _reader(self, cut: Cut) -> Reader:
         return Reader(self._store, self._rules, cut)

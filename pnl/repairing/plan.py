@@ -14,7 +14,7 @@ from pnl.auditor.partition import decode_ledger, decode_letter
 from pnl.outputs import KIND_OF
 from pnl.repairing.evidence import Evidence, Range, records_of
 from processors.customer import Customer
-from processors.policy import Policy
+from processors.policy import Policies
 from processors.rebook import Rebooking
 from processors.repairs import missing, published
 from processors.results import (
@@ -75,7 +75,7 @@ class Planner:
         self,
         log: EventLog,
         state: StateReader,
-        policy: Policy,
+        policy: Policies,
         partition: int,
         now: Millis,
         code_version: str,

@@ -17,7 +17,7 @@ from pnl.engine import GROUP
 from pnl.errors import CheckFailed
 from pnl.repairing.evidence import evidence_of
 from pnl.repairing.plan import Plan, Planner
-from processors.policy import Policy
+from processors.policy import Policies
 from processors.repairs import taken_back
 from processors.results import Amendment, AuditRecord, BatchRecord, LedgerRecord
 from streams.clock import Clock, Deadline
@@ -44,7 +44,7 @@ class Repaired:
 
 def repair(
     log: EventLog,
-    policy: Policy,
+    policy: Policies,
     clock: Clock,
     *,
     reason: str,
@@ -94,7 +94,7 @@ def write(
     log: EventLog,
     consumer: Consumer,
     plan: Plan,
-    policy: Policy,
+    policy: Policies,
     clock: Clock,
     reason: str,
     code_version: str,

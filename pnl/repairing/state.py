@@ -18,7 +18,7 @@ from pnl.engine import GROUP, JourneysHandler
 from pnl.errors import CheckFailed
 from pnl.repairing.evidence import records_of
 from pnl.repairing.repair import own_all
-from processors.policy import Policy
+from processors.policy import Policies
 from processors.results import (
     AttributionRecord,
     AuditRecord,
@@ -48,7 +48,7 @@ _encode: Final = msgspec.json.Encoder().encode
 
 
 def repair_state(
-    log: KafkaLog, policy: Policy, clock: Clock, *, reason: str, code_version: str, rebuild: bool
+    log: KafkaLog, policy: Policies, clock: Clock, *, reason: str, code_version: str, rebuild: bool
 ) -> list[str]:
     """Bring state and offsets together in every partition; return what was done, in sentences.
 
@@ -92,7 +92,7 @@ def repair_state(
 
 
 def rebuilt(
-    log: KafkaLog, policy: Policy, partition: int, ends: dict[str, int], code_version: str
+    log: KafkaLog, policy: Policies, partition: int, ends: dict[str, int], code_version: str
 ) -> dict[bytes, bytes]:
     """Return a partition's state as the facts before these ends give it."""
     for topic in ends:
@@ -138,6 +138,10 @@ class _Kept:
     ) -> list[list[tuple[bytes, bytes]]]:
         """Return, for each shelf in the order given, what `load` would."""
         return [self.load(partition, shelf) for shelf in shelves]
+
+    def shelves(self, partition: int) -> Iterator[bytes]:  # noqa: ARG002
+        """Yield every shelf there is, each once."""
+        yield from sorted(self._shelves)
 
 
 def _slices(log: KafkaLog, partition: int, ends: dict[str, int]) -> Iterator[list[Record]]:

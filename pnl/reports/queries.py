@@ -36,7 +36,7 @@ from pnl.reports.quality import quality
 from pnl.reports.sheet import Asking, Sheet
 from pnl.reports.sql import COLUMN_OF, Queryable
 from pnl.reports.statement import statement
-from processors.policy import MODELS, Policy
+from processors.policy import MODELS, Policies, book_of
 from processors.statement import LINE_NAMES
 from streams.clock import Clock
 from streams.log import EventLog
@@ -46,36 +46,37 @@ READS_MAX: Final = 3
 
 
 class Reports:
-    """Answers from a store, by the rules of a policy; `log` lets it say what is behind."""
+    """Answers from a store, by the newest of its rules; `log` lets it say what is behind."""
 
     def __init__(
-        self, store: Queryable, policy: Policy, clock: Clock, log: EventLog | None = None
+        self, store: Queryable, rules: Policies, clock: Clock, log: EventLog | None = None
     ) -> None:
-        self.policy = policy
-        self._store = store
+        self.policies = book_of(rules)
+        self.policy = self.policies.newest
+        self.store = store
         self._clock = clock
         self._log = log
 
     def version(self) -> tuple[int, ...]:
         """Return a cheap mark that changes whenever any figure may have changed."""
-        return version(self._store)
+        return version(self.store)
 
     def statement(self, scope: Scope, by: tuple[str, ...] = ()) -> Statement:
         """Return the statement; with `by` each line has groups that add up to it."""
         # A batch is stored table by table, so a reader can meet half of one. It is read again
         # when figures disagree; if they still do, the difference is real and must be seen.
         for _ in range(READS_MAX - 1):
-            found = statement(self._store, self.policy, as_of(self._store), scope, by)
+            found = statement(self.store, self.policy, as_of(self.store), scope, by)
             if found.reconciles:
                 return found
-        return statement(self._store, self.policy, as_of(self._store), scope, by)
+        return statement(self.store, self.policy, as_of(self.store), scope, by)
 
     def contacts(
         self, scope: Scope, by: tuple[str, ...], cursor: str | None = None, rows: int = 10_000
     ) -> ContactsReport:
         """Return revenue per contact by dimensions, or by ("contact",): one row per chain."""
         return contacts_report.contacts(
-            self._store, self.policy, as_of(self._store), scope, by, cursor, rows
+            self.store, self.policy, as_of(self.store), scope, by, cursor, rows
         )
 
     def sheet(
@@ -87,9 +88,9 @@ class Reports:
     ) -> Sheet:
         """Return a report of the catalogue. BadRequest if there is none, or it cannot obey."""
         asking = Asking(
-            store=self._store,
+            store=self.store,
             policy=self.policy,
-            as_of=as_of(self._store),
+            as_of=as_of(self.store),
             scope=scope,
             by=by,
             options=options,
@@ -98,44 +99,44 @@ class Reports:
 
     def daily(self, scope: Scope) -> tuple[DayPoint, ...]:
         """Return one point per local day on which a chain of the scope ended, oldest first."""
-        return contacts_report.daily(self._store, self.policy, as_of(self._store), scope)
+        return contacts_report.daily(self.store, self.policy, as_of(self.store), scope)
 
     def contact_list(
         self, scope: Scope, sort: str = "-ended", cursor: str | None = None, rows: int = 50
     ) -> ContactListPage:
         """Return a page of chains. Sorts: ended, handle, cost, credit; "-" first: descending."""
-        return contact_list(self._store, self.policy, as_of(self._store), scope, sort, cursor, rows)
+        return contact_list(self.store, self.policy, as_of(self.store), scope, sort, cursor, rows)
 
     def explain_order(self, order_id: str, model: str | None = None) -> OrderExplained | None:
         """Return an order's credits and entries, under another model if asked."""
         for known in MODELS:
             if model == known:
-                return explain_order(self._store, order_id, known)
+                return explain_order(self.store, order_id, known)
         if model is not None:
             raise BadRequest(f"There is no model {model!r}: the models are {', '.join(MODELS)}.")
-        return explain_order(self._store, order_id)
+        return explain_order(self.store, order_id)
 
     def explain_contact(
         self, contact_id: str, currency: str | None = None
     ) -> ContactExplained | None:
         """Return a chain's money, in the reporting currency if none is named, and entries."""
         return explain_contact(
-            self._store, as_of(self._store), contact_id, currency or self.policy.currency
+            self.store, as_of(self.store), contact_id, currency or self.policy.currency
         )
 
     def entries(
         self, scope: Scope, line: str | None = None, cursor: str | None = None, rows: int = 50
     ) -> EntriesPage:
         """Return the entries behind a line (None: all lines), newest first."""
-        return entries(self._store, self.policy, as_of(self._store), scope, line, cursor, rows)
+        return entries(self.store, self.policy, as_of(self.store), scope, line, cursor, rows)
 
     def freshness(self) -> Freshness:
         """Return how current the figures are."""
-        return freshness(self._store, self._clock, self._log)
+        return freshness(self.store, self._clock, self._log)
 
     def quality(self, scope: Scope) -> DataQuality:
         """Return what we know that we do not know."""
-        return quality(self._store, self.policy, scope)
+        return quality(self.store, self.policy, scope)
 
     def headlines(
         self,
@@ -148,7 +149,7 @@ class Reports:
             statement = self.statement(scope)
         if daily is None:
             daily = self.daily(scope)
-        return headlines(self._store, self.policy, statement, daily)
+        return headlines(self.store, self.policy, statement, daily)
 
     def dimensions(self) -> dict[str, tuple[str, ...]]:
         """Return the values each filter can take, sorted, and the currencies in the books."""
@@ -158,7 +159,7 @@ class Reports:
             f" AS {name}_values"
             for name, column in columns.items()
         )
-        (row,) = self._store.query(
+        (row,) = self.store.query(
             f"SELECT {listed} FROM v_ledger WHERE line IN {{lines:Array(String)}}",
             {"lines": list(LINE_NAMES)},
         )

@@ -6,6 +6,8 @@ from contextlib import ExitStack
 from pnl.datafolder import DataFolder
 from pnl.metrics import Metrics
 from pnl.opening import open_kafka, server_dsn
+from pnl.periods.job import PeriodJob
+from pnl.periods.role import PeriodsRole
 from pnl.settings import Settings
 from pnl.shared import assert_migrated
 from pnl.version import code_version
@@ -37,14 +39,25 @@ class Maker:
         """Open the log, and the store, and join the group of the auditor."""
         return self._made(opened, lambda log, stack: self._auditor(log, stack, metrics))
 
+    def periods(self, opened: ExitStack, metrics: Metrics) -> Role:
+        """Open log and store for the period job; it joins no group."""
+        del metrics
+        return self._made(opened, self._periods)
+
+    def _periods(self, log: KafkaLog, stack: ExitStack) -> Role:
+        settings, store = self._settings, self._store(stack)
+        lateness = settings.reporting.lateness
+        job = PeriodJob(log, store, settings.policies, self._clock, lateness)
+        return PeriodsRole(log, job)
+
     def _auditor(self, log: KafkaLog, stack: ExitStack, metrics: Metrics) -> Role:
         store = self._store(stack)
-        return AuditorRole(log, store, self._settings.policy(), metrics, self._clock)
+        return AuditorRole(log, store, self._settings.policies, metrics, self._clock)
 
     def _journeys(self, log: KafkaLog, metrics: Metrics) -> Role:
         return JourneysRole(
             log,
-            self._settings.policy(),
+            self._settings.policies,
             metrics,
             self._clock,
             code_version=code_version(),

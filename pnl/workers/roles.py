@@ -13,7 +13,7 @@ from pnl.engine import JourneysHandler, LawBroken
 from pnl.metrics import Metrics
 from pnl.reports.freshness import freshness
 from pnl.workers.metered import Metered
-from processors.policy import Policy
+from processors.policy import Policies
 from sinks.sink import GROUP as SINK
 from sinks.sink import Sink
 from sinks.store import Store
@@ -84,15 +84,15 @@ class JourneysRole:
     def __init__(
         self,
         log: EventLog,
-        policy: Policy,
+        policies: Policies,
         metrics: Metrics,
         clock: Clock,
         *,
         code_version: str,
         records_max: int,
     ) -> None:
-        handler = JourneysHandler(policy, code_version=code_version)
-        self._metered = Metered(handler, metrics, clock)
+        self._handler = JourneysHandler(policies, code_version=code_version)
+        self._metered = Metered(self._handler, metrics, clock)
         self._metrics = metrics
         self._consumer = log.consumer(JOURNEYS, INPUT_NAMES)
         self._owned = Owned(JOURNEYS, log, self._consumer, metrics)
@@ -114,7 +114,13 @@ class JourneysRole:
             raise
         if self._owned.changed():
             self._positions = self._consumer.committed()
+            self.assert_accepted()
         return records
+
+    def assert_accepted(self) -> None:
+        """Raise ConfigurationRefused unless what is owned may be booked by our rules."""
+        for partition in sorted({place.partition for place in self._consumer.committed()}):
+            self._handler.assert_accepted(partition)
 
     def missing(self) -> str | None:
         """Say that partitions are being restored; None when they are."""
@@ -193,14 +199,14 @@ class AuditorRole:
     """The auditor. `step` and `close` belong to one thread."""
 
     def __init__(
-        self, log: KafkaLog, store: Store | None, policy: Policy, metrics: Metrics, clock: Clock
+        self, log: KafkaLog, store: Store | None, policies: Policies, metrics: Metrics, clock: Clock
     ) -> None:
         self._log = log
         self._metrics = metrics
         self._auditor = Auditor(
             log,
             store,
-            policy,
+            policies,
             clock,
             open_ends=self._open_ends,
             state_topic=JOURNEYS_STATE,

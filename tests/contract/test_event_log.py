@@ -23,6 +23,7 @@ from streams.log import (
     Outgoing,
     Record,
     TopicPartition,
+    shelf_of,
 )
 from streams.memory_log import MemoryLog, MemoryPlace
 from streams.partitions import partition_of
@@ -565,6 +566,19 @@ def test_state_of_many_shelves_is_loaded_at_once(log: EventLog) -> None:
     assert sum(map(len, state.load_each(0, shelves[:-2]))) == len(keys) + 1
     assert state.load_each(1, shelves) == [[] for _ in shelves]
     assert state.load_each(0, []) == []
+
+
+def test_every_shelf_is_named_once(log: EventLog) -> None:
+    """Also those between whose keys another shelf's lie, and more than one look finds."""
+    consumer = owner_of(log, GROUP, [INPUT])
+    keys = [b"", b"a", b"a\x00a", b"a\x00b\x00c", b"a\x00c", b"b\x00", b"\x00x", b"\xff"]
+    keys += [b"%05d\x00%d" % (n, m) for n in range(3_000) for m in range(2)]
+    with consumer.transaction() as transaction:
+        transaction.put_state(0, [(key, b"v") for key in keys])
+    found = list(consumer.state.shelves(0))
+    assert len(found) == len(set(found))
+    assert set(found) == {shelf_of(key) for key in keys}
+    assert list(consumer.state.shelves(1)) == []
 
 
 def test_state_is_replaced_and_removed(log: EventLog) -> None:

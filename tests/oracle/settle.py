@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from processors.policy import PolicyBook, Rules, book_of
+from processors.policy import Policies, PolicyBook, book_of
 from streams.facts import Contact, Cost, Fact, Order, Period, Resolution, identity_of
 from tests.oracle.books import Account, Books, ChainBook
 from tests.oracle.chains import Chain, chains_named, chains_of
@@ -25,7 +25,7 @@ OF_A_CHAIN = ("C1", "C3", "C4")
 FEE_LINES = ("A2a", "A2b", "A2c")
 
 
-def settle(facts: Iterable[tuple[str, Fact]], rules: Rules) -> Books:
+def settle(facts: Iterable[tuple[str, Fact]], rules: Policies) -> Books:
     """Return the books of a history: per key, its facts, repeated or not, in any order.
 
     The facts of a key must lie within one horizon (RUL-KEEP), save that a refund further than

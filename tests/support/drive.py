@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from processors.customer import Customer
 from processors.journeys import Journeys
 from processors.laws import breaches
-from processors.policy import Rules
+from processors.policy import Policies
 from processors.results import AttributionRecord, ContactRecord, CostRecord, Entry, OrderRecord
 from processors.state_codec import decode_customer, encode_item, item_key, prefix_of
 from streams.facts import Fact
@@ -35,7 +35,7 @@ class Driven:
     customers: dict[str, Customer] = field(default_factory=dict)
 
 
-def run(facts: Iterable[tuple[str, Fact]], rules: Rules, *, restored: bool = False) -> Driven:
+def run(facts: Iterable[tuple[str, Fact]], rules: Policies, *, restored: bool = False) -> Driven:
     """Apply facts one after the other, in the order given, and sum up.
 
     `restored`: after every fact each customer is put away as state and read back.

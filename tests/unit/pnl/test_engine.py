@@ -8,8 +8,9 @@ import msgspec
 import pytest
 
 from pnl.engine import JourneysWorker
+from pnl.restating.accepted import ConfigurationRefused
 from processors.policy import Policy
-from processors.results import BatchRecord, ContactRecord, LedgerRecord
+from processors.results import BatchRecord, LedgerRecord
 from streams import codec, failpoints
 from streams.clock import ManualClock
 from streams.facts import Fact, key_of
@@ -17,7 +18,6 @@ from streams.log import Busy, EventLog, Outgoing
 from streams.memory_log import MemoryLog, MemoryPlace
 from streams.topics import (
     BATCHES,
-    CONTACT_FACTS,
     CONTACTS,
     COSTS,
     DEAD_LETTERS,
@@ -128,15 +128,16 @@ def test_as_of_is_the_same_in_whatever_order_revisions_come() -> None:
     assert ends == [at(5), at(5)]
 
 
-def test_a_cost_booked_in_a_former_currency_is_not_taken_for_the_present_one() -> None:
-    """The reporting currency changes; then an order touches a contact that was booked before."""
+def test_other_rules_for_what_is_booked_are_refused() -> None:
+    """The reporting currency is another one, and a contact is booked: nothing is written."""
     log = memory_log()
     append(log, CONTACTS, contact("c1", at(1)))
     drain(worker_on(log))
     append(log, ORDERS, order("o1", at(2), 1000))
-    drain(JourneysWorker(log, Policy(currency="EUR"), code_version="test"))
-    records = [msgspec.json.decode(v, type=ContactRecord) for v in read(log, CONTACT_FACTS)]
-    assert [(r.cost_currency, r.cost_minor) for r in records] == [("GBP", -250), ("EUR", 0)]
+    before = read(log, LEDGER)
+    with pytest.raises(ConfigurationRefused, match="pnl restate --from beginning"):
+        drain(JourneysWorker(log, Policy(currency="EUR"), code_version="test"))
+    assert read(log, LEDGER) == before
 
 
 def test_goods_beyond_all_measure_are_cut_to_what_a_fact_may_state() -> None:

@@ -5,7 +5,7 @@ local date on. What a change does not name stays as it was; a tariff is replaced
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from itertools import pairwise
 from typing import Annotated, Any, Final, Literal, Self, TypeAlias
 from zoneinfo import ZoneInfo
@@ -71,10 +71,19 @@ class Section(BaseModel):
 
 
 class Reporting(Section):
-    """Where the days of the statement begin, and the currency of rates and tariffs."""
+    """Where the days of the statement begin, the currency of rates and tariffs, when months close.
+
+    A month that was booked while it happened closes so many hours after its end (DEF-CLOSE).
+    """
 
     timezone: Annotated[str, AfterValidator(_zone)] = "Europe/London"
     currency: Annotated[str, AfterValidator(_currency)] = "GBP"
+    close_lateness_hours: Annotated[int, BeforeValidator(number), Field(ge=0, le=2400)] = 24
+
+    @property
+    def lateness(self) -> timedelta:
+        """How long a month waits for late facts before it closes."""
+        return timedelta(hours=self.close_lateness_hours)
 
 
 class Attribution(Section):
@@ -183,7 +192,7 @@ class Change(Section):
 
 
 UNDATED: Final = {
-    "reporting": ("timezone", "currency"),
+    "reporting": ("timezone", "currency", "close_lateness_hours"),
     "attribution": ("horizon_days", "first_contact_resolution_days"),
 }
 """What is the same at all dates: where days begin, whose money it is, what is remembered."""

@@ -13,7 +13,9 @@ from pnl.control import Answer
 from pnl.data_checks import data_findings
 from pnl.errors import UserError
 from pnl.findings import as_json, failed
+from pnl.periods.answer import close, listing
 from pnl.pipeline import Books
+from pnl.rates.answers import imported, listed
 from pnl.reporting import report
 from pnl.reports.queries import Reports
 from pnl.reports.render import render_contact, render_order
@@ -65,7 +67,7 @@ def _explain(books: Books, reports: Reports, args: Mapping[str, Any]) -> Answer:
 
 def _verify(books: Books, reports: Reports, args: Mapping[str, Any]) -> Answer:
     """Answer `pnl verify`."""
-    checked = verify_all(books, reports.policy, SystemClock())
+    checked = verify_all(books, reports.policies, SystemClock())
     text = render_checked(checked, args["format"])
     return Answer(text, failed=not all(each.ok for each in checked))
 
@@ -88,11 +90,43 @@ def _doctor(books: Books, reports: Reports, args: Mapping[str, Any]) -> Answer:
     return Answer(json.dumps([as_json(each) for each in findings]), failed=failed(findings))
 
 
+def _fit(books: Books, reports: Reports, args: Mapping[str, Any]) -> Answer:
+    """Answer `pnl fit`."""
+    from pnl.fitting.answer import fitted  # estimates bring large libraries along
+
+    return Answer(fitted(books.store, reports.policy, reports.freshness().as_of, args))
+
+
+def _close(books: Books, reports: Reports, args: Mapping[str, Any]) -> Answer:
+    """Answer `pnl close`."""
+    del reports
+    if args["period"] is not None:
+        return Answer(close(books.periods, books.log, books.store, args["period"]))
+    as_json = args["format"] == "json"
+    return Answer(listing(books.periods, books.log, books.store, as_json=as_json))
+
+
+def _rates_import(books: Books, reports: Reports, args: Mapping[str, Any]) -> Answer:
+    """Answer `pnl rates import`."""
+    del reports
+    return imported(books.log, args)
+
+
+def _rates_list(books: Books, reports: Reports, args: Mapping[str, Any]) -> Answer:
+    """Answer `pnl rates list`."""
+    del books
+    return listed(reports, args)
+
+
 ANSWERS: Final[Mapping[str, Answering]] = {
     "status": _status,
     "report": _report,
     "explain": _explain,
+    "rates_import": _rates_import,
+    "rates_list": _rates_list,
     "verify": _verify,
     "resume": _resume,
     "doctor": _doctor,
+    "close": _close,
+    "fit": _fit,
 }

@@ -17,12 +17,14 @@ from pnl.engine import GROUP as JOURNEYS
 from pnl.health import Health
 from pnl.metrics import process_metrics
 from pnl.opening import Log
+from pnl.periods.job import PeriodJob
+from pnl.periods.role import PeriodsRole
 from pnl.settings import Settings
 from pnl.version import code_version
 from pnl.workers.gauges import Gauges
 from pnl.workers.roles import JourneysRole, SinkRole
 from pnl.workers.stepping import STEP_WAIT, Stepping
-from processors.policy import Policy
+from processors.policy import Policies
 from sinks.progress import is_reached
 from sinks.sink import GROUP as SINK
 from sinks.store import Store
@@ -57,12 +59,17 @@ class Books(Protocol):
         """Why the store takes no rows just now, where that is known."""
         ...
 
+    @property
+    def periods(self) -> PeriodJob:
+        """What works out the figures of periods, and closes them."""
+        ...
+
 
 class Pipeline:
-    """Journeys and sink, each in its thread, on the log and the store of a held folder."""
+    """Journeys, sink and period job, each in its thread, on log and store of a held folder."""
 
     def __init__(
-        self, log: Log, store: Store, policy: Policy, clock: Clock, settings: Settings
+        self, log: Log, store: Store, policies: Policies, clock: Clock, settings: Settings
     ) -> None:
         self.log = log
         self.store = store
@@ -72,17 +79,22 @@ class Pipeline:
         metrics = process_metrics()
         self._journeys = JourneysRole(
             log,
-            policy,
+            policies,
             metrics,
             clock,
             code_version=code_version(),
             records_max=settings.limits.batch_records_max,
         )
         self._sink = SinkRole(log, store, metrics, clock, code_version=code_version())
+        lateness = settings.reporting.lateness
+        self.periods = PeriodJob(log, store, settings.policies, clock, lateness)
         health = Health()
         self._loops = {
             "journeys": Stepping(JOURNEYS, self._journeys, metrics, self.stopping, health),
             "sink": Stepping(SINK, self._sink, metrics, self.stopping, health),
+            "periods": Stepping(
+                "periods", PeriodsRole(log, self.periods), metrics, self.stopping, health
+            ),
         }
         self._gauges = Gauges((self._journeys.measure, self._sink.measure), metrics)
         self._retention_days = settings.log.retention_days
@@ -92,9 +104,17 @@ class Pipeline:
         self._awake.set()
         self._threads: list[threading.Thread] = []
 
+    def assert_accepted(self) -> None:
+        """Raise ConfigurationRefused unless the books may be gone on with by our rules."""
+        self._journeys.assert_accepted()
+
     def start(self) -> None:
         """Start the threads; `stopping` is set when one of them has failed."""
-        loops = {"journeys": self._run_journeys, "sink": self._loops["sink"].run}
+        loops = {
+            "journeys": self._run_journeys,
+            "sink": self._loops["sink"].run,
+            "periods": self._loops["periods"].run,
+        }
         if isinstance(self.log, SqliteLog):
             loops["upkeep"] = partial(self._upkeep, self.log)
         for name, loop in loops.items():

@@ -48,6 +48,7 @@ class Server:
         self.loaded = loaded
         self.clock = clock
         self.policy = loaded.settings.policy()
+        self.policies = loaded.settings.policies
         self._say = say
         self._stopped = False
 
@@ -57,8 +58,8 @@ class Server:
         try:
             self.store = Store.open(store_dsn(self.folder, settings))
             self.store.migrate()
-            self.pipeline = Pipeline(self.log, self.store, self.policy, self.clock, settings)
-            self.reports = Reports(self.store, self.policy, self.clock, self.log)
+            self.pipeline = Pipeline(self.log, self.store, self.policies, self.clock, settings)
+            self.reports = Reports(self.store, self.policies, self.clock, self.log)
             self._control = ControlServer(self.folder.socket, self.answer)
         except BaseException:
             self.log.close()
@@ -75,12 +76,13 @@ class Server:
         self.pipeline.fail(error)
 
     def start(self) -> None:
-        """Begin to apply what is in the log, by the policy of these settings from now on."""
+        """Begin to apply what is in the log, by the rules of these settings, or refuse to."""
+        self.pipeline.assert_accepted()
         tune_collector()
-        if self.folder.record_policy(self.policy.version):
+        if self.folder.record_policy(self.policies.version):
             self._say(
-                "The settings that decide amounts have changed: new facts are booked by them; "
-                "what is booked keeps its amounts until a fact touches it."
+                "The settings that decide amounts have changed, for dates on which nothing is "
+                "booked yet."
             )
         self.pipeline.start()
 

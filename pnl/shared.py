@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from pnl.datafolder import DataFolder
 from pnl.errors import CheckFailed
 from pnl.opening import open_kafka, server_dsn
+from pnl.periods.job import PeriodJob
 from pnl.reports.queries import Reports
 from pnl.settings import Settings
 from sinks.store import Store
@@ -22,10 +23,11 @@ class Shared:
     store_trouble: str | None = None
     """A command stores nothing, so the store never refuses it."""
 
-    def __init__(self, log: KafkaLog, store: Store, reports: Reports) -> None:
+    def __init__(self, log: KafkaLog, store: Store, reports: Reports, periods: PeriodJob) -> None:
         self.log = log
         self.store = store
         self.reports = reports
+        self.periods = periods
 
 
 @contextmanager
@@ -37,7 +39,10 @@ def shared(folder: DataFolder, settings: Settings, clock: Clock) -> Iterator[Sha
         store = Store.open(server_dsn(folder, settings))
         opened.callback(store.close)
         assert_migrated(store)
-        yield Shared(log, store, Reports(store, settings.policy(), clock, log))
+        reports = Reports(store, settings.policies, clock, log)
+        lateness = settings.reporting.lateness
+        periods = PeriodJob(log, store, settings.policies, clock, lateness)
+        yield Shared(log, store, reports, periods)
 
 
 def assert_migrated(store: Store) -> None:

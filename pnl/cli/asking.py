@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
@@ -20,7 +20,12 @@ from pnl.opening import is_on_kafka, is_shared
 from pnl.settings_load import Loaded, load
 from streams.clock import SystemClock, pause
 
+if TYPE_CHECKING:
+    from pnl.server import Server
+
 POLL_SECONDS: Final = 0.05
+WRITING: Final = frozenset({"verify", "close"})
+"""Questions that need journeys and sink at work, whatever is in the log."""
 BINARY: Final = ("parquet", "xlsx")
 """Formats that no terminal shows."""
 
@@ -144,18 +149,33 @@ def _opened(
 ) -> Answer:
     """Answer from the folder itself; its hold is ours."""
     from pnl.auditor.notices import Notices
-    from pnl.pipeline import behind
     from pnl.server import Server
 
     with Server(folder, loaded, SystemClock(), warn) as server:
         halted = Notices(server.log).halted()
         if halted is not None:
             warn(f"The sink is {halted}. Figures are those of before; see docs/verification.md.")
-        elif apply and (op == "verify" or behind(server.log) != (0, 0)):
-            server.start()
-            while (left := behind(server.log)) != (0, 0):
-                server.check()
-                progress.show(f"{left[0]:,} records to apply, {left[1]:,} results to store")
-                pause(POLL_SECONDS)
-            server.check()
+        elif apply:
+            _catch_up(server, progress, started=op in WRITING)
         return server.answer(op, args)
+
+
+def _catch_up(server: "Server", progress: Progress, *, started: bool) -> None:
+    """Apply and store what is in the log, and the figures of periods that follow from it."""
+    from pnl.periods.cut import Reaching
+    from pnl.pipeline import behind
+
+    if started:
+        server.start()
+    while True:
+        while (left := behind(server.log)) != (0, 0):
+            if not started:
+                started = True
+                server.start()
+            server.check()
+            progress.show(f"{left[0]:,} records to apply, {left[1]:,} results to store")
+            pause(POLL_SECONDS)
+        server.check()
+        cut = Reaching(server.log).cut()
+        if cut is not None and not server.pipeline.periods.refresh(cut):
+            return

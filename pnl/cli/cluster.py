@@ -144,6 +144,21 @@ def auditor(
     run_worker("auditor", data, 1, slot, port, None)
 
 
+@worker.command(epilog="Example:  pnl worker periods")
+def periods(
+    data: Data = DATA_DEFAULT,
+    slot: Slot = None,
+    port: Answers = None,
+) -> None:
+    """Work out what payroll leaves, and close the months that were booked live.
+
+    One is enough; two do no harm.
+    """
+    from pnl.cli.working import run_worker
+
+    run_worker("periods", data, 1, slot, port, None)
+
+
 def resume(
     reason: Annotated[str, typer.Option(metavar="TEXT", help="Why it is right now; kept.")],
     data: Data = DATA_DEFAULT,

@@ -26,7 +26,7 @@ from pnl.workers.process import Role, Stopping, answering, work
 from pnl.workers.supervisor import Command, Supervisor, inherited
 from streams.clock import SystemClock
 
-PORTS: Final = {"journeys": 9101, "sink": 9102, "auditor": 9103}
+PORTS: Final = {"journeys": 9101, "sink": 9102, "auditor": 9103, "periods": 9104}
 """Where a role answers unless the settings say otherwise: different ones on one machine."""
 PROGRAM: Final = (sys.executable, "-c", "from pnl.cli import main; main()")
 
@@ -66,6 +66,7 @@ def run_worker(
         "journeys": maker.journeys,
         "sink": maker.sink,
         "auditor": maker.auditor,
+        "periods": maker.periods,
     }
     work(
         role,

@@ -12,64 +12,71 @@ import numpy as np
 
 from processors.history import COARSER, Bools, History, Ints
 from processors.lift import Arm, Effect, effect
-from processors.matching import Controls, Grid, Indices, Rules, controls, grid, indices, watched
+from processors.matching import (
+    Controls,
+    Grid,
+    Indices,
+    Rules,
+    controls,
+    earlier,
+    grid,
+    indices,
+    watched,
+)
 
-Question: TypeAlias = Literal["purchase", "placebo", "retention"]
-"""Bought in (index, index + W], not in a contact (DEF-PPR); bought in (index - 2W, index - W]
-(DEF-LABEL: what cannot be an effect); bought in (index + W, index + W + H] (DEF-RC)."""
+Question: TypeAlias = Literal["purchase", "retention"]
+"""Bought in (index, index + W], not in a contact (DEF-PPR); bought in (index + W, index + W + H],
+in a contact or not (DEF-RC)."""
 
 _JOINED: Final = (*COARSER, 1 << 40)
 """Strata of matched sets may be joined all into one: who is compared was matched already."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Comparison:
-    """Indices with their controls. `stratum` is that of each index at its moment."""
+class Matched:
+    """Moments, the stratum of each, and their controls."""
 
-    history: History
-    rules: Rules
     found: Indices
-    seen: Grid
-    drawn: Controls
     stratum: Ints
+    drawn: Controls
 
-    def outcome(self) -> Ints:
-        """Return the outcome code of each index."""
-        return self.history.contact_outcome[self.found.place]
-
-    def segment(self) -> Ints:
-        """Return the segment code of each index."""
-        return self.history.contact_segment[self.found.place]
-
-    def matched(self) -> Bools:
-        """Return which indices have a control."""
-        has = np.zeros(len(self.found.place), dtype=np.bool_)
+    def has_controls(self) -> Bools:
+        """Return which moments have a control."""
+        has = np.zeros(len(self.stratum), dtype=np.bool_)
         has[self.drawn.row] = True
         return has
 
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Comparison:
+    """Indices with their controls (`now`), and the same moments one lookback earlier (`before`)."""
+
+    history: History
+    rules: Rules
+    seen: Grid
+    now: Matched
+    before: Matched
+
+    def outcome(self) -> Ints:
+        """Return the outcome code of each index."""
+        return self.history.contact_outcome[self.now.found.place]
+
+    def segment(self) -> Ints:
+        """Return the segment code of each index."""
+        return self.history.contact_segment[self.now.found.place]
+
     def mature(self, question: Question) -> Bools:
         """Return which indices can be asked: their window has passed."""
-        ready: Bools = self.found.at_ms + self._window(question)[1] <= self.history.as_of_ms
+        ready: Bools = self.now.found.at_ms + self._window(question)[1] <= self.history.as_of_ms
         return ready
 
     def against_none(self, which: Bools, question: Question = "purchase") -> Effect | None:
         """Compare some of the indices with their controls; None if too few are matched."""
         asked = which & self.mature(question)
-        rows = asked & self.matched()
-        drawn = rows[self.drawn.row]
-        row, customer = self.drawn.row[drawn], self.drawn.customer[drawn]
-        bought, weight = watched(
-            self.history,
-            self.seen,
-            customer,
-            self.found.at_ms[row],
-            self._window(question),
-            own=question != "retention",
-            until_contact=question != "placebo",
-        )
+        rows = asked & self.now.has_controls()
         return effect(
             self._contacted(rows, question),
-            Arm(bought, self.stratum[row], customer, weight * self.drawn.share[drawn]),
+            self._controls(self.now, rows, question),
             of=int(asked.sum()),
             strata_min=self.rules.strata_min,
             coarser=_JOINED,
@@ -85,36 +92,62 @@ class Comparison:
             coarser=COARSER[:-1],
         )
 
-    def _contacted(self, rows: Bools, question: Question) -> Arm:
-        customer = self.found.customer[rows]
-        bought, weight = watched(
-            self.history,
-            self.seen,
-            customer,
-            self.found.at_ms[rows],
-            self._window(question),
-            own=question != "retention",
-            until_contact=False,
+    def placebo(self, which: Bools) -> Effect | None:
+        """Ask the same of the lookback before each case began, where no effect can be (DEF-LABEL).
+
+        Who bought then is more likely to call for reasons that everybody sees (the stratum); so
+        each counts by how unlikely it was to call just then, and not before. What is left is
+        what nobody sees: if it is not 0, the comparison is not fair.
+        """
+        rows = which & self.before.has_controls()
+        customer = self.before.found.customer[rows]
+        began_ms, at_ms = self.now.found.began_ms[rows], self.before.found.at_ms[rows]
+        bought, _ = watched(
+            self.history, self.seen, customer, at_ms, self._window("purchase"),
+            own=True, until_contact=False,
+        )  # fmt: skip
+        rate = self.seen.rate[self.history.stratum(customer, began_ms - 1)]
+        waited = self.seen.built_up(customer, began_ms) - self.seen.built_up(customer, at_ms)
+        weight = np.divide(np.exp(waited), rate, out=np.zeros(len(rate)), where=rate > 0)
+        return effect(
+            Arm(bought, self.before.stratum[rows], customer, weight),
+            self._controls(self.before, rows, "purchase"),
+            of=int(which.sum()),
+            strata_min=self.rules.strata_min,
+            coarser=_JOINED,
         )
-        return Arm(bought, self.stratum[rows], customer, weight)
+
+    def _contacted(self, rows: Bools, question: Question) -> Arm:
+        customer = self.now.found.customer[rows]
+        bought, weight = watched(
+            self.history, self.seen, customer, self.now.found.at_ms[rows],
+            self._window(question), own=question == "purchase", until_contact=False,
+        )  # fmt: skip
+        return Arm(bought, self.now.stratum[rows], customer, weight)
+
+    def _controls(self, matched: Matched, rows: Bools, question: Question) -> Arm:
+        # What is sold in a contact comes with that contact, which ends the watch.
+        drawn = rows[matched.drawn.row]
+        row, customer = matched.drawn.row[drawn], matched.drawn.customer[drawn]
+        bought, weight = watched(
+            self.history, self.seen, customer, matched.found.at_ms[row],
+            self._window(question), own=True, until_contact=True,
+        )  # fmt: skip
+        return Arm(bought, matched.stratum[row], customer, weight * matched.drawn.share[drawn])
 
     def _window(self, question: Question) -> tuple[int, int]:
-        lookback_ms, horizon_ms = self.rules.lookback_ms, self.rules.horizon_ms
+        lookback_ms = self.rules.lookback_ms
         if question == "purchase":
             return 0, lookback_ms
-        if question == "placebo":
-            return -2 * lookback_ms, -lookback_ms
-        return lookback_ms, lookback_ms + horizon_ms
+        return lookback_ms, lookback_ms + self.rules.horizon_ms
 
 
 def compared(history: History, rules: Rules) -> Comparison:
     """Find the indices of a history and draw their controls."""
-    found, seen = indices(history, rules), grid(history, rules)
-    return Comparison(
-        history,
-        rules,
-        found,
-        seen,
-        controls(history, found, seen, rules),
-        history.stratum(found.customer, found.at_ms),
-    )
+    seen, found = grid(history, rules), indices(history, rules)
+
+    def matched(moments: Indices) -> Matched:
+        stratum = history.stratum(moments.customer, moments.at_ms)
+        return Matched(moments, stratum, controls(history, moments, seen, rules))
+
+    return Comparison(history, rules, seen, matched(found), matched(earlier(history, found, rules)))

@@ -42,8 +42,7 @@ class Effect:
     """A difference of rates, `n` contacted against `n_0` controls, at the strata of the contacted.
 
     `matched_share` is the share of the contacted that has been compared; `strata` how many were
-    compared, `suppressed` how many were too small. `relative` is the change against `rate_0`, None
-    if that is 0.
+    compared, `suppressed` how many were too small; `by_newcombe`: how the interval was made.
     """
 
     n: int
@@ -56,6 +55,7 @@ class Effect:
     matched_share: float
     strata: int
     suppressed: int
+    by_newcombe: bool = False
 
     @property
     def relative(self) -> float | None:
@@ -191,6 +191,7 @@ def _without_strata(found: Effect) -> Effect:
         matched_share=found.matched_share,
         strata=found.strata,
         suppressed=found.suppressed,
+        by_newcombe=True,
     )
 
 

@@ -30,7 +30,7 @@ class Rules:
     follow_ms: int = 7 * DAY_MS
     controls: int = 5
     strata_min: int = 30
-    tick_ms: int = 7 * DAY_MS
+    tick_ms: int = 4 * DAY_MS
     seed: int = 0
 
 
@@ -38,13 +38,14 @@ class Rules:
 class Indices:
     """The moments from which outcomes are counted, in order of (customer, time).
 
-    `place` is that of the contact; `clean`: no contact of another case in the lookback before,
-    which is what is asked of controls, too.
+    `place` is that of the contact, `began_ms` the time of its case's first contact; `clean`: no
+    contact of another case in the lookback before, which is what is asked of controls, too.
     """
 
     place: Ints
     customer: Ints
     at_ms: Ints
+    began_ms: Ints
     clean: npt.NDArray[np.bool_]
 
 
@@ -52,13 +53,14 @@ class Indices:
 class Grid:
     """Every customer's stratum at each tick, and what had built up until then of being contacted.
 
-    `stratum[k]` is at `start_ms + k x tick_ms`; `hazard[k]` sums, over the ticks before k,
-    the contacts per tick of those who were in the customer's stratum and free of contact.
+    `stratum[k]` is at `start_ms + k x tick_ms`; `rate` is, by stratum, the contacts per tick of
+    those who were in it and free of contact; `hazard[k]` sums the rates of the ticks before k.
     """
 
     start_ms: int
     tick_ms: int
     stratum: npt.NDArray[np.int32]
+    rate: Floats
     hazard: Floats
 
     def built_up(self, customer: Ints, at_ms: Ints) -> Floats:
@@ -97,16 +99,16 @@ def indices(history: History, rules: Rules) -> Indices:
     ends = case_ends(history, rules)
     place = _spaced(history.contacts, ends, rules.lookback_ms)
     customer, at_ms = history.contacts.customer[place], history.contacts.at_ms[place]
-    before = place - 1
+    began, before = place, place - 1
     same = _same_customer(history.contacts, before, place)
     while True:  # over the contacts of its own case
         own = same & (history.contact_case[before] == history.contact_case[place])
         if not own.any():
             break
-        before = np.where(own, before - 1, before)
+        began, before = np.where(own, before, began), np.where(own, before - 1, before)
         same = _same_customer(history.contacts, before, place)
     recent = same & (history.contacts.at_ms[before] > at_ms - rules.lookback_ms)
-    return Indices(place, customer, at_ms, ~recent)
+    return Indices(place, customer, at_ms, history.contacts.at_ms[began], ~recent)
 
 
 def _same_customer(contacts: Events, before: Ints, place: Ints) -> npt.NDArray[np.bool_]:
@@ -153,7 +155,18 @@ def grid(history: History, rules: Rules) -> Grid:
     each = np.append(rate, 0.0)  # the last: of those not seen yet, at -1
     hazard = np.zeros((ticks, history.customers))
     np.cumsum(each[strata[:-1]], axis=0, out=hazard[1:])
-    return Grid(start_ms, rules.tick_ms, strata, hazard)
+    return Grid(start_ms, rules.tick_ms, strata, rate, hazard)
+
+
+def earlier(history: History, found: Indices, rules: Rules) -> Indices:
+    """Return moments one lookback before each case began, as if it had begun then (DEF-LABEL).
+
+    What is bought from there until the case began cannot be its effect.
+    """
+    at_ms = found.began_ms - rules.lookback_ms
+    contacts = history.contacts.count(found.customer, at_ms - rules.lookback_ms, found.began_ms - 1)
+    seen = history.first_seen_ms[found.customer] <= at_ms
+    return Indices(found.place, found.customer, at_ms, at_ms, seen & (contacts == 0))
 
 
 def controls(history: History, found: Indices, seen: Grid, rules: Rules) -> Controls:

@@ -59,7 +59,7 @@ def key_heads(by: Sequence[str]) -> tuple[SheetColumn, ...]:
     return tuple(
         SheetColumn(
             name,
-            _TITLES.get(name, name.capitalize()),
+            _TITLES.get(name, name.replace("_", " ").capitalize()),
             "date" if name in TIMES else "text",
             "DEF-DAY" if name in TIMES else "RUL-DIMS",
         )

@@ -19,6 +19,7 @@ _PLACES: Final[Mapping[str, str]] = {
     "restatement": "pnl.reports.restatement:RESTATEMENT",
     "channels": "pnl.reports.channels:CHANNELS",
     "windows": "pnl.reports.windows:WINDOWS",
+    "revenue": "pnl.reports.revenue:REVENUE",
     "service": "pnl.reports.service:SERVICE",
 }
 """Name -> module:attribute of its SheetReport, in the order in which they are listed."""

@@ -10,8 +10,11 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
+from pnl.cli.closing import close
 from pnl.cli.cluster import migrate, rebuild, repair, resume, topics, worker
 from pnl.cli.ending import INTERRUPTED_TEXT, end_on_signals, ending
+from pnl.cli.fitting import evaluate, fit
+from pnl.cli.lifting import lift
 from pnl.cli.options import (
     DATA_DEFAULT,
     Data,
@@ -22,6 +25,8 @@ from pnl.cli.options import (
     ShownPlain,
     report_name,
 )
+from pnl.cli.rates import rates
+from pnl.cli.restating import restate
 from pnl.errors import Exit
 from pnl.reports.catalogue import REPORT_NAMES
 
@@ -316,12 +321,18 @@ def doctor(data: Data = DATA_DEFAULT, shown: ShownPlain = Plain.TABLE) -> None:
     run_doctor(data, as_json=shown is Plain.JSON)
 
 
+app.command(epilog="Example:  pnl fit churn --data ./pnl-data")(fit)
+app.command(epilog="Example:  pnl evaluate churn examples/cdnow_sample.csv.gz")(evaluate)
+app.command(epilog="Example:  pnl close 2026-04")(close)
+app.command(epilog="Example:  pnl lift trial.csv --treatment called --outcome bought")(lift)
 app.add_typer(topics)
+app.add_typer(rates)
 app.add_typer(migrate)
 app.add_typer(worker)
 app.command(epilog='Example:  pnl resume --reason "batch 1-0-7 was repaired"')(resume)
 app.command(epilog='Example:  pnl repair --reason "R2 of Monday"')(repair)
 app.command(epilog="Example:  pnl rebuild --accept-differences")(rebuild)
+app.command(epilog="Example:  pnl restate --from 2026-04-01")(restate)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -6,7 +6,6 @@ recency, which a model must earn its place against (section 11 of the definition
 """
 
 from dataclasses import dataclass
-from datetime import date, timedelta
 from typing import Final
 
 import numpy as np
@@ -23,6 +22,7 @@ from pnl.fitting.scores import (
     deciles,
     log_loss,
 )
+from pnl.reports.period import date_of
 from processors.churn import matured
 from processors.confidence import Interval
 from processors.purchases import Purchases
@@ -34,8 +34,6 @@ from processors.repeat_models import (
     TimeUnit,
     p_no_purchase,
 )
-
-EPOCH: Final = date(1970, 1, 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,11 +72,6 @@ SHIPPED: Final = "risk"
 BASELINE: Final = "repeats, then days since last purchase"
 
 
-def as_date(day: int) -> date:
-    """Return the date of days since 1970-01-01."""
-    return EPOCH + timedelta(days=day)
-
-
 def evaluate(
     bought: Purchases, day: int | None = None, horizon_days: int = HORIZON_DAYS
 ) -> Evaluation:
@@ -92,8 +85,8 @@ def evaluate(
     day = last - horizon_days if day is None else day
     if day + horizon_days > last or day <= int(bought.day.min()):
         raise CannotFit(
-            f"the history reaches from {as_date(int(bought.day.min()))} to {as_date(last)}: it does"
-            f" not hold {horizon_days} days after the end of {as_date(day)}"
+            f"the history reaches from {date_of(int(bought.day.min()))} to {date_of(last)}: it does"
+            f" not hold {horizon_days} days after the end of {date_of(day)}"
         )
     fit = fit_churn(bought, day, horizon_days)
     now = matured(bought, day, horizon_days)

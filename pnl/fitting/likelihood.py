@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 from scipy import optimize
 
 from processors.lifetime import GammaGamma, Spend
@@ -22,9 +23,10 @@ Objective = Callable[[FloatArray], tuple[float, FloatArray]]
 
 REPEATERS_MIN: Final = 30
 """Customers who came again, below which nothing is fitted."""
-_LN_BOUND: Final = 16.0
-_AT_BOUND: Final = 14.0
 _STEP: Final = 1e-4
+_AT_EDGE: Final = 0.01
+_FLAT: Final = 1e-8
+"""Directions in which the likelihood bends less than this part of the most are left alone."""
 
 
 class CannotFit(Exception):
@@ -38,6 +40,19 @@ class Fitted:
     parameters: FloatArray
     log_likelihood: float
     ln_covariance: FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Box:
+    """Where a model is searched: `reach` in logarithms to both sides of `centre`.
+
+    Parameters from `free` on may end at the edge: nobody is seen to stop for good, which is an
+    answer. Before it an edge means that customers do not differ, and there is no maximum.
+    """
+
+    centre: tuple[float, ...]
+    reach: tuple[float, ...]
+    free: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -77,7 +92,8 @@ def fit_bgnbd(customers: Histories) -> BgNbdFit:
 
     scale = float(few.age.mean())
     starts = [(0.5, 0.2 * scale, 1.0, 2.0), (0.1, 0.05 * scale, 0.2, 1.0), (2.0, scale, 0.5, 5.0)]
-    found = _search("BG/NBD", objective, starts, counts.sum())
+    box = _Box(centre=(1.0, scale, 1.0, 1.0), reach=(6.0, 7.0, 9.0, 9.0), free=2)
+    found = _search("BG/NBD", objective, starts, counts.sum(), box)
     r, alpha, a, b = (float(each) for each in found.parameters)
     return BgNbdFit(model=BgNbd(unit=few.unit, r=r, alpha=alpha, a=a, b=b), fitted=found)
 
@@ -97,7 +113,8 @@ def fit_pnbd(customers: Histories) -> ParetoNbdFit:
         (1.0, scale, 1.0, scale),
         (0.2, 0.1 * scale, 0.3, 0.5 * scale),
     ]
-    found = _search("Pareto/NBD", _with_slope(value), starts, counts.sum())
+    box = _Box(centre=(1.0, scale, 1.0, scale), reach=(6.0, 7.0, 6.0, 7.0), free=2)
+    found = _search("Pareto/NBD", _with_slope(value), starts, counts.sum(), box)
     r, alpha, s, beta = (float(each) for each in found.parameters)
     return ParetoNbdFit(
         model=ParetoNbd(unit=few.unit, r=r, alpha=alpha, s=s, beta=beta), fitted=found
@@ -121,7 +138,8 @@ def fit_gamma_gamma(spend: Spend) -> GammaGammaFit:
         return -float(model.log_likelihood(used).sum()) / count, -slope / count
 
     starts = [(5.0, 4.0, 0.5), (1.0, 2.0, 1.0), (20.0, 10.0, 0.5)]
-    found = _search("Gamma-Gamma", objective, starts, float(count))
+    box = _Box(centre=(1.0, 1.0, 1.0), reach=(8.0, 8.0, 8.0), free=3)
+    found = _search("Gamma-Gamma", objective, starts, float(count), box)
     p, q, v = (float(each) for each in found.parameters)
     if q <= 1:
         raise CannotFit("the Gamma-Gamma model has no finite mean here (q is not above 1)")
@@ -164,40 +182,48 @@ def _with_slope(value: Callable[[FloatArray], float]) -> Objective:
 
 
 def _search(
-    name: str, objective: Objective, starts: Sequence[tuple[float, ...]], count: float
+    name: str, objective: Objective, starts: Sequence[tuple[float, ...]], count: float, box: _Box
 ) -> Fitted:
-    """Return the best end of all starts; CannotFit if it is at the edge or no maximum."""
+    """Return the best end of all starts; CannotFit if there is no maximum inside the box."""
+    middle, reach = np.log(np.array(box.centre)), np.array(box.reach)
     ends = [
         optimize.minimize(
             objective,
             np.log(np.array(start)),
             jac=True,
             method="L-BFGS-B",
-            bounds=[(-_LN_BOUND, _LN_BOUND)] * len(start),
-            options={"maxiter": 500, "ftol": 1e-15, "gtol": 1e-9},
+            bounds=np.stack([middle - reach, middle + reach], axis=1),
+            options={"maxiter": 300, "ftol": 1e-15, "gtol": 1e-9},
         )
         for start in starts
     ]
     best = min(ends, key=lambda end: float(end.fun))
     ln = np.asarray(best.x, dtype=np.float64)
-    if not np.isfinite(best.fun) or bool(np.any(np.abs(ln) > _AT_BOUND)):
+    at_edge = np.abs(ln - middle) > reach - _AT_EDGE
+    if not np.isfinite(best.fun) or bool(at_edge[: box.free].any()):
         raise CannotFit(f"the {name} model has no maximum on these data")
     return Fitted(
         parameters=np.exp(ln),
         log_likelihood=-float(best.fun) * count,
-        ln_covariance=_covariance(name, objective, ln, count),
+        ln_covariance=_covariance(objective, ln, count, at_edge),
     )
 
 
-def _covariance(name: str, objective: Objective, ln: FloatArray, count: float) -> FloatArray:
-    """Return the inverse of the information at the end of a search."""
+def _covariance(
+    objective: Objective, ln: FloatArray, count: float, at_edge: npt.NDArray[np.bool_]
+) -> FloatArray:
+    """Return the inverse of the information at the end of a search.
+
+    What stands at the edge, and directions in which the likelihood is flat, have no variance.
+    """
     size = len(ln)
-    information = np.empty((size, size))
-    for i in range(size):
+    information = np.zeros((size, size))
+    for i in np.flatnonzero(~at_edge):
         step = np.zeros(size)
         step[i] = 10 * _STEP
         information[i] = (objective(ln + step)[1] - objective(ln - step)[1]) / (20 * _STEP)
-    information = (information + information.T) / 2 * count
-    if float(np.linalg.eigvalsh(information)[0]) <= 0:
-        raise CannotFit(f"the {name} model is not determined by these data")
-    return np.asarray(np.linalg.inv(information), dtype=np.float64)
+    information[:, at_edge] = 0.0
+    bend, directions = np.linalg.eigh((information + information.T) / 2 * count)
+    known = bend > _FLAT * bend.max()
+    inverse = np.where(known, 1 / np.where(known, bend, 1.0), 0.0)
+    return np.asarray((directions * inverse) @ directions.T, dtype=np.float64)

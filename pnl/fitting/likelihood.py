@@ -192,7 +192,7 @@ def _search(
             np.log(np.array(start)),
             jac=True,
             method="L-BFGS-B",
-            bounds=np.stack([middle - reach, middle + reach], axis=1),
+            bounds=optimize.Bounds(middle - reach, middle + reach),
             options={"maxiter": 300, "ftol": 1e-15, "gtol": 1e-9},
         )
         for start in starts

@@ -47,6 +47,20 @@ def what_differs(one: PolicyBook, other: PolicyBook, since: Millis) -> str:
     return ", ".join(keys[:_SHOWN]) + more
 
 
+def all_that_differs(one: PolicyBook, other: PolicyBook) -> list[str]:
+    """Return a sentence for each date from which on something differs, or other things do."""
+    told: list[str] = []
+    last: list[str] = []
+    for moment in sorted({since for book in (one, other) for since, _ in book.versions}):
+        keys = differing(one.at(moment), other.at(moment))
+        if keys != last:
+            told.append(
+                f"From {date_of(moment, other)} on: {', '.join(keys) or 'nothing differs'}."
+            )
+        last = keys
+    return told
+
+
 def date_of(since: Millis, book: PolicyBook) -> str:
     """Return the local date of a moment, as `--from` takes it."""
     if since <= BEGINNING:

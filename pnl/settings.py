@@ -19,6 +19,7 @@ from pnl.settings_policy import (
     Channel,
     Charge,
     Count,
+    Customers,
     Margin,
     Name,
     Rates,
@@ -76,6 +77,7 @@ class Settings(BaseSettings):
     margin: Margin = Margin()
     tariffs: dict[Name, Charge] = {}
     channels: dict[Name, Channel] = {}
+    customers: Customers = Customers()
     changes: tuple[Change, ...] = ()
     log: Log = Log()
     store: Store = Store()
@@ -93,7 +95,9 @@ class Settings(BaseSettings):
     def policies(self) -> PolicyBook:
         """The rules a statement is made by, of all dates."""
         first = Amounts.model_construct(
-            reporting=self.reporting, **{name: getattr(self, name) for name in DATED}
+            reporting=self.reporting,
+            customers=self.customers,
+            **{name: getattr(self, name) for name in DATED},
         )
         return book_from(first, self.changes)
 

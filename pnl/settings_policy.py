@@ -126,6 +126,12 @@ class Margin(Section):
     by_class: dict[ProductClass, Ppm] = {}
 
 
+class Customers(Section):
+    """What reports on customers assume, in minor units of the reporting currency."""
+
+    acquisition_cost_minor: Minor | None = None
+
+
 class PerMinute(Section):
     """A charge by time: at least the minimum, rounded up to the increment."""
 
@@ -210,6 +216,7 @@ class Amounts(Section):
     margin: Margin = Margin()
     tariffs: dict[Name, Charge] = {}
     channels: dict[Name, Channel] = {}
+    customers: Customers = Customers()
 
     def policy(self) -> Policy:
         """Return the rules that these amounts are made by: days become milliseconds."""
@@ -233,6 +240,7 @@ class Amounts(Section):
             margin_ppm_by_class={str(name): ppm for name, ppm in self.margin.by_class.items()},
             tariffs={name: charge.tariff() for name, charge in self.tariffs.items()},
             channels={name: channel.rate() for name, channel in self.channels.items()},
+            acquisition_cost_minor=self.customers.acquisition_cost_minor,
         )
 
     def overlaid(self, change: Change) -> Self:

@@ -69,6 +69,8 @@ class Policy:
     margin_ppm_by_class: Mapping[str, int] = field(default_factory=dict)
     tariffs: Mapping[str, Tariff] = field(default_factory=dict)
     channels: Mapping[str, ChannelRate] = field(default_factory=dict)
+    acquisition_cost_minor: int | None = None
+    """What a new customer costs to win: shown beside a loss, in no entry and so in no version."""
 
     def lookback_of(self, product_class: str) -> int:
         """Return how long before an order a contact can earn credit, in milliseconds (DEF-W)."""
@@ -90,7 +92,7 @@ class Policy:
         plain = {"our_rules": OUR_RULES} | {
             name: dict(value) if isinstance(value, Mapping) else value
             for name, value in sorted(self.__dict__.items())
-            if name in self.__dataclass_fields__
+            if name in self.__dataclass_fields__ and name != "acquisition_cost_minor"
         }
         return hashlib.sha256(msgspec.json.encode(plain, order="sorted")).hexdigest()[:12]
 

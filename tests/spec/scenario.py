@@ -31,7 +31,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
-from processors.policy import Model, Policy
+from processors.policy import Model, Policies, Policy
 from streams.facts import (
     Contact,
     Cost,
@@ -72,12 +72,12 @@ def check(
     return due
 
 
-def settled(facts: Sequence[Fact], policy: Policy) -> Books:
+def settled(facts: Sequence[Fact], policy: Policies) -> Books:
     """Settle facts in four ways, each under its own key, and return their books."""
     return settled_keyed([(key_of(fact), fact) for fact in facts], policy, str(facts))
 
 
-def settled_keyed(facts: Sequence[tuple[str, Fact]], policy: Policy, text: str) -> Books:
+def settled_keyed(facts: Sequence[tuple[str, Fact]], policy: Policies, text: str) -> Books:
     """Settle keyed facts in four ways, hold each against the oracle, return its books."""
     due = settle(facts, policy)
     for name, history in histories(facts).items():

@@ -45,7 +45,7 @@ VIEWS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 LINES: Final = (
     "A1a", "A1b", "A2a", "A2b", "A2c", "A3", "A4", "A5", "B", "C1", "C2", "C3", "C4", "C5", "C6",
-    "C7", "net", "unattributed", "A5x", "adjustment", "unbooked",
+    "C7", "D1", "D2", "net", "unattributed", "A5x", "adjustment", "payroll", "unbooked",
 )  # fmt: skip
 NONE: Final = "-"
 """How an address writes the filter value *none* (a contact without a team, say)."""

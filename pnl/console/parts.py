@@ -7,6 +7,7 @@ from pnl.console.address import Address
 from pnl.console.icons import icon
 from pnl.console.markup import NOTHING, Html, el, join
 from pnl.console.view import Asked
+from pnl.reports.model import Estimate
 
 BASES: Final = frozenset({"booked", "standard", "allocated", "accrued", "estimated"})
 SPARK_WIDTH: Final = 48
@@ -160,6 +161,21 @@ def facts(pairs: Iterable[tuple[object, object]]) -> Html:
 
 def _is_dd(value: object) -> bool:
     return isinstance(value, Html) and value.startswith("<dd")
+
+
+def interval(asked: Asked, estimate: Estimate) -> Html:
+    """Return an estimate with its interval; null where it cannot be told."""
+    if estimate.value is None:
+        return el("em", "null")
+    shown, low, high = (
+        asked.figures.money(minor, asked.currency)
+        for minor in (
+            estimate.value.amount_minor,
+            estimate.value.low_minor,
+            estimate.value.high_minor,
+        )
+    )
+    return join([shown, el("span", f" {low} to {high}", cls="p-muted")])
 
 
 def said_law(holds: bool, sentence: str) -> Html:

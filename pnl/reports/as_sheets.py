@@ -6,7 +6,7 @@ the rows `line` add up to the totals.
 
 from typing import Final
 
-from pnl.reports.model import ContactsReport, ContactsRow, Statement
+from pnl.reports.model import ContactsReport, ContactsRow, Interval, Key, Statement
 from pnl.reports.sheet import Row, Sheet, SheetColumn, is_provisional
 
 _TITLES: Final = {"agent": "Agent", "product_class": "Product class", "contact": "Contact"}
@@ -30,6 +30,8 @@ def statement_sheet(statement: Statement) -> Sheet:
         SheetColumn("basis", "Basis", "text"),
         *key_columns(by),
         SheetColumn("amount_minor", "Amount", "amount_minor"),
+        SheetColumn("amount_minor_low", "95 % from", "amount_minor"),
+        SheetColumn("amount_minor_high", "95 % to", "amount_minor"),
         SheetColumn("share_ppm", "Share", "ppm"),
         SheetColumn("count", "Count", "count"),
         SheetColumn("note", "Note", "text"),
@@ -38,19 +40,27 @@ def statement_sheet(statement: Statement) -> Sheet:
     rows: list[Row] = []
     for line in statement.lines:
         about = (line.line, line.title, line.basis)
-        rows.append(("line", *about, *plain, line.amount_minor, None, None, line.note))
+        rows.append(("line", *about, *plain, line.amount_minor, *[None] * 4, line.note))
         rows += [
-            ("group", *about, *(value for _, value in each.key), each.amount_minor, None, None, "")
+            ("group", *about, *_values(each.key), each.amount_minor, *[None] * 4, "")
             for each in line.groups
         ]
     for total in statement.totals:
         rows.append(
-            ("total", total.total, total.title, "", *plain, total.amount_minor, None, None, "")
+            ("total", total.total, total.title, "", *plain, total.amount_minor, *[None] * 4, "")
         )
+    for guess in statement.estimates:
+        which = (guess.line, guess.title, "estimated")
+        rows.append(("estimate", *which, *plain, *_interval(guess.value), None, None, guess.note))
+        rows += [
+            ("estimate_group", *which, *_values(each.key), *_interval(each.value), None, None, "")
+            for each in guess.groups
+        ]
     for memo in statement.memo:
-        figures = tuple(
+        amount, ppm, count = (
             memo.value if memo.unit == unit else None for unit in ("amount_minor", "ppm", "count")
         )
+        figures = (amount, None, None, ppm, count)
         rows.append(("memo", memo.memo, memo.title, "", *plain, *figures, memo.note))
     facts = statement.reconciliation
     for name, amount in (
@@ -59,9 +69,9 @@ def statement_sheet(statement: Statement) -> Sheet:
         ("adjustments", facts.adjustments_minor),
         ("net", facts.net_minor),
     ):
-        rows.append(("reconciliation", name, "", "", *plain, amount, None, None, ""))
+        rows.append(("reconciliation", name, "", "", *plain, amount, *[None] * 4, ""))
     rows += [
-        ("unbooked", each.kind, "", "", *plain, each.amount_minor, None, None, "")
+        ("unbooked", each.kind, "", "", *plain, each.amount_minor, *[None] * 4, "")
         for each in statement.unbooked
     ]
     return Sheet(
@@ -75,6 +85,14 @@ def statement_sheet(statement: Statement) -> Sheet:
         rows=tuple(rows),
         provisional=is_provisional(statement.scope, statement.as_of, statement.timezone),
     )
+
+
+def _values(key: Key) -> tuple[str, ...]:
+    return tuple(value for _, value in key)
+
+
+def _interval(value: Interval | None) -> tuple[int | None, int | None, int | None]:
+    return (None,) * 3 if value is None else (value.amount_minor, value.low_minor, value.high_minor)
 
 
 def contacts_sheet(report: ContactsReport) -> Sheet:

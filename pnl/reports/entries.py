@@ -31,11 +31,11 @@ from pnl.reports.sql import (
     in_ledger_during,
 )
 from processors.policy import Policy
-from processors.results import ADJUSTMENT, NET, ORPHAN, UNATTRIBUTED, UNBOOKED
+from processors.results import ADJUSTMENT, NET, ORPHAN, PAYROLL, UNATTRIBUTED, UNBOOKED
 from processors.statement import LINE_NAMES
 from streams.facts import Millis
 
-ENTRY_LINES: Final = (*LINE_NAMES, UNATTRIBUTED, ORPHAN, ADJUSTMENT, NET, UNBOOKED)
+ENTRY_LINES: Final = (*LINE_NAMES, UNATTRIBUTED, ORPHAN, ADJUSTMENT, NET, PAYROLL, UNBOOKED)
 ROWS_MAX: Final = 1000
 EXPLAINED_MAX: Final = 10_000
 """No order or chain that a person can read has more entries."""

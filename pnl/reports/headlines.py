@@ -25,7 +25,7 @@ from pnl.reports.sql import (
 )
 from processors.policy import Policy
 from processors.results import NET, ORPHAN, UNATTRIBUTED
-from processors.statement import LINE_NAMES, LINES
+from processors.statement import BOOKED_NAMES, LINES
 from streams.facts import Millis
 
 HISTORY_DAYS: Final = 30
@@ -222,7 +222,7 @@ def _plain_days(
         **filters.parameters,
         "zone": policy.timezone,
         "revenue": _REVENUE,
-        "lines": list(LINE_NAMES),
+        "lines": list(BOOKED_NAMES),
         "lost": [UNATTRIBUTED, ORPHAN],
         "net": NET,
     }

@@ -17,14 +17,16 @@ from pnl.reports.accrual import (
     earned_between,
     spread_entries,
 )
-from pnl.reports.model import Bridge, Memo, MemoName, Reconciliation, Scope, Unbooked
+from pnl.reports.model import Bridge, Memo, MemoName, Payroll, Reconciliation, Scope, Unbooked
 from pnl.reports.sql import Bounds, Queryable, Where, during, in_currency, in_ledger_during, instant
+from pnl.reports.sums import plain_sums
 from processors.money import PPM, divide_half_even
-from processors.results import ADJUSTMENT, NET, ORPHAN, UNATTRIBUTED, UNBOOKED
-from processors.statement import LINE
+from processors.results import ADJUSTMENT, NET, ORPHAN, PAYROLL, UNATTRIBUTED, UNBOOKED
+from processors.statement import BOOKED_NAMES, LINE
 from streams.facts import Millis
 
 FEE_LINES: Final = ["A2a", "A2b", "A2c"]
+SHIFT_MS_MAX: Final = 86_400_000
 _SALES: Final = ("sale",)
 _ADJUSTMENTS: Final = ("adjustment",)
 
@@ -46,6 +48,7 @@ class CompanySums:
     orphans: int
     adjustments: int
     net: int
+    payroll: int
     unbooked: tuple[Unbooked, ...]
 
     def bridge(self) -> Bridge:
@@ -68,31 +71,37 @@ class CompanySums:
 def company_sums(store: Queryable, scope: Scope, bounds: Bounds, days: Days | None) -> CompanySums:
     """Return the sums that memo and bridge are made of; `days` are those that may be earned."""
     where = in_ledger_during(in_currency(Where(), scope.currency), bounds)
-    rows = store.query(
-        "SELECT line, sumIf(toInt128(amount_minor), term_start IS NULL) AS plain,"
-        " sumIf(toInt128(amount_minor), term_start IS NOT NULL) AS spread"
-        f" FROM v_ledger WHERE {where} GROUP BY line",
-        where.parameters,
+    company = Scope(currency=scope.currency)
+    plain = {row["line"]: row["total"] for row in plain_sums(store, company, bounds)}
+    terms = in_ledger_during(in_currency(spread_entries(), scope.currency), bounds)
+    spread = store.query(
+        "SELECT line, sum(toInt128(amount_minor)) AS total"
+        f" FROM v_ledger WHERE {terms} GROUP BY line",
+        terms.parameters,
     )
-    revenue = [row for row in rows if row["line"] in LINE and LINE[row["line"]].total == "A"]
     control = {
-        name: sum(row["plain"] for row in rows if row["line"] == name)
-        for name in (UNATTRIBUTED, ORPHAN, ADJUSTMENT, NET)
+        name: plain.get(name, 0)
+        for name in (UNATTRIBUTED, ORPHAN, ADJUSTMENT, NET, PAYROLL)
     }
     earned, deferred = _deferral(store, scope, days)
     return CompanySums(
-        plain={row["line"]: row["plain"] for row in rows if row["line"] in LINE},
-        revenue=sum(row["plain"] for row in revenue),
+        plain={line: amount for line, amount in plain.items() if line in BOOKED_NAMES},
+        revenue=sum(amount for line, amount in plain.items() if _is_revenue(line)),
         fees=_fees(store, where),
         earned=earned,
-        put_off=sum(row["spread"] for row in revenue),
+        put_off=sum(row["total"] for row in spread if _is_revenue(row["line"])),
         deferred=deferred,
         unattributed=control[UNATTRIBUTED],
         orphans=control[ORPHAN],
         adjustments=control[ADJUSTMENT],
         net=-control[NET],
+        payroll=control[PAYROLL],
         unbooked=unbooked_costs(store, where),
     )
+
+
+def _is_revenue(line: str) -> bool:
+    return line in LINE and LINE[line].total == "A"
 
 
 def _fees(store: Queryable, where: Where) -> int:
@@ -172,19 +181,70 @@ def memo(
         _amount("M1", "Unattributed revenue", lost),
         _amount("M2", "Company net revenue", company.net),
         _share("M3", "Coverage", ppm(company.credits, company.net)),
-        Memo(
-            memo="M4",
-            title="Missed opportunities",
-            unit="count",
-            value=None,
-            note="offers are not counted yet",
-        ),
+        _missed(store, bounds),
         _amount("M5", "Deferred revenue", company.deferred),
         _share("M6", "Unidentified contacts", unidentified),
         _share("M7", "Matured contacts", matured),
         _amount("M8", "Orphan refunds", company.orphans),
         _amount("M9", "Adjustments", company.adjustments),
     )
+
+
+def _missed(store: Queryable, bounds: Bounds) -> Memo:
+    """Return M4: offers that were eligible and not made, or made and not accepted."""
+    where = during(Where(), "ended_at", bounds).also("notEmpty(offer_classes)")
+    sql = (
+        "SELECT count() AS chains, sum(arrayCount((e, o) -> e AND NOT o, offers_eligible,"
+        " offers_offered)) AS unoffered, sum(arrayCount((o, a) -> o AND NOT a, offers_offered,"
+        f" offers_accepted)) AS declined FROM v_contacts WHERE {where}"
+    )
+    (row,) = store.query(sql, where.parameters)
+    known = row["chains"] > 0
+    parts = (("not offered", row["unoffered"]), ("not accepted", row["declined"]))
+    return Memo(
+        memo="M4",
+        title="Missed opportunities",
+        unit="count",
+        value=sum(count for _, count in parts) if known else None,
+        note="" if known else "no contact says what could have been offered",
+        parts=parts if known else (),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paid:
+    """Payroll of a range, company-wide; how many payments there were, and how many were shifts."""
+
+    payments: int
+    shifts: int
+    payroll: Payroll | None
+
+    def empty_because(self) -> dict[str, str]:
+        """Return why a line that payroll is the base of may hold nothing."""
+        waiting = "not worked out yet"
+        return {
+            "C2": waiting if self.shifts else "no shifts are booked",
+            "C7": waiting if self.payments else "no payroll is booked",
+        }
+
+
+def paid(store: Queryable, company: CompanySums, scope: Scope, bounds: Bounds) -> Paid:
+    """Return what the range's payroll was, and what the lines made of it come to.
+
+    A shift is payroll that names an agent and hours, 24 at most.
+    """
+    where = during(in_currency(Where(), scope.currency), "occurred_at", bounds)
+    where = where.also("kind = 'payroll'")
+    (row,) = store.query(
+        "SELECT count() AS payments, countIf(agent_id != '' AND isNotNull(period_end)"
+        f" AND ifNull(dateDiff('ms', period_start, period_end), {SHIFT_MS_MAX} + 1)"
+        f" <= {SHIFT_MS_MAX}) AS shifts FROM v_costs WHERE {where}",
+        where.parameters,
+    )
+    lines = sum(company.plain.get(line, 0) for line in ("C1", "C2", "C7"))
+    payroll = Payroll(paid_minor=company.payroll, in_lines_minor=lines)
+    known = bool(row["payments"] or company.payroll)
+    return Paid(payments=row["payments"], shifts=row["shifts"], payroll=payroll if known else None)
 
 
 def _amount(name: MemoName, title: str, amount_minor: int) -> Memo:

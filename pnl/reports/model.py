@@ -70,13 +70,45 @@ class Group:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatementLine:
-    """One line; its groups, if asked for, add up to its amount (I8). `note` says why it is zero."""
+    """One line; its groups, if asked for, add up to its amount (I8). `note` says why it is zero.
+
+    What is not controllable is decided above the centre (allocated cost).
+    """
 
     line: LineName
     title: str
     basis: str
     amount_minor: int
     groups: tuple[Group, ...] = ()
+    note: str = ""
+    controllable: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interval:
+    """An estimated amount with its 95 % interval."""
+
+    amount_minor: int
+    low_minor: int
+    high_minor: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EstimateGroup:
+    """The part of an estimate that has these dimensions; amounts add up, intervals do not."""
+
+    key: Key
+    value: Interval
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """D1, D2, or D, their sum: in no total. `value` is None where it cannot be told."""
+
+    line: str
+    title: str
+    value: Interval | None
+    groups: tuple[EstimateGroup, ...] = ()
     note: str = ""
 
 
@@ -91,13 +123,28 @@ class Total:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memo:
-    """A figure beside the statement; `value` is in `unit`, None where it cannot be known."""
+    """A figure beside the statement; `value` is in `unit`, None where it cannot be known.
+
+    `parts` are what it is the sum of, by name.
+    """
 
     memo: MemoName
     title: str
     unit: MemoUnit
     value: int | None
     note: str = ""
+    parts: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payroll:
+    """What was paid for agents, and what the lines C1 + C2 + C7 say of it; both negative.
+
+    Company-wide. The two agree once the period job has worked the range out.
+    """
+
+    paid_minor: int
+    in_lines_minor: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +193,10 @@ class Unbooked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
-    """The profit-and-loss account of a scope. Memo, bridge, reconciliation ignore filters."""
+    """The profit-and-loss account of a scope. Memo, bridge, reconciliation ignore filters.
+
+    `estimates` stand below the booked result; `payroll` is None where none was paid.
+    """
 
     scope: Scope
     timezone: str
@@ -158,6 +208,8 @@ class Statement:
     reconciliation: Reconciliation
     bridge: Bridge
     unbooked: tuple[Unbooked, ...]
+    estimates: tuple[Estimate, ...] = ()
+    payroll: Payroll | None = None
 
     @property
     def reconciles(self) -> bool:
@@ -167,6 +219,10 @@ class Statement:
     def line(self, name: str) -> StatementLine:
         """Return one line by its name. KeyError if the statement has no such line."""
         return {line.line: line for line in self.lines}[name]  # type: ignore[index]
+
+    def estimate(self, name: str) -> Estimate:
+        """Return D1, D2 or D. KeyError if there is no such estimate."""
+        return {each.line: each for each in self.estimates}[name]
 
     def total(self, name: TotalName) -> int:
         """Return one total, in minor units."""

@@ -9,7 +9,7 @@ import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
 
-from pnl.reports.model import ContactsReport, ContactsRow, Key, Scope, Statement
+from pnl.reports.model import ContactsReport, ContactsRow, Interval, Key, Scope, Statement
 from pnl.reports.money_text import decimal_text
 from pnl.reports.period import rfc3339
 from streams.facts import Millis
@@ -52,6 +52,7 @@ def statement_csv(statement: Statement) -> str:
             value = decimal_text(memo.value, currency)
         unit = "amount" if memo.unit == "amount_minor" else memo.unit
         rows.append({"section": "memo", "name": memo.memo, "title": memo.title, unit: value})
+    rows += _estimated(statement)
     facts = statement.reconciliation
     for name, amount_minor in (
         ("orders", facts.orders_minor),
@@ -64,8 +65,38 @@ def statement_csv(statement: Statement) -> str:
     for cost in statement.unbooked:
         amount = decimal_text(cost.amount_minor, currency)
         rows.append({"section": "unbooked", "name": text_cell(cost.kind), "amount": amount})
-    columns = ("section", "name", "title", "basis", *statement.by, "amount", "ppm", "count")
+    if statement.payroll is not None:
+        for name, minor in (
+            ("paid", statement.payroll.paid_minor),
+            ("in_lines", statement.payroll.in_lines_minor),
+        ):
+            amount = decimal_text(minor, currency)
+            rows.append({"section": "payroll", "name": name, "amount": amount})
+    columns = (
+        *("section", "name", "title", "basis", *statement.by),
+        *("amount", "amount_low", "amount_high", "ppm", "count"),
+    )
     return _written(columns, rows, _head(statement.scope, statement.timezone, statement.as_of))
+
+
+def _estimated(statement: Statement) -> Iterable[dict[str, str]]:
+    """Yield a row for each estimate and its groups; figures empty where they cannot be told."""
+    currency = statement.scope.currency
+
+    def figures(value: Interval | None) -> dict[str, str]:
+        if value is None:
+            return {}
+        return {
+            "amount": decimal_text(value.amount_minor, currency),
+            "amount_low": decimal_text(value.low_minor, currency),
+            "amount_high": decimal_text(value.high_minor, currency),
+        }
+
+    for each in statement.estimates:
+        about = {"name": each.line, "title": each.title, "basis": "estimated"}
+        yield {"section": "estimate", **about, **figures(each.value)}
+        for group in each.groups:
+            yield {"section": "estimate_group", **about, **_key(group.key), **figures(group.value)}
 
 
 def contacts_csv(report: ContactsReport) -> str:

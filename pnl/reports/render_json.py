@@ -13,6 +13,8 @@ from pnl.reports.model import (
     ContactListRow,
     ContactsReport,
     ContactsRow,
+    Estimate,
+    Interval,
     Key,
     Memo,
     Scope,
@@ -59,6 +61,13 @@ def statement_json(statement: Statement) -> Json:
         "unbooked": [
             {"kind": each.kind, "amount_minor": each.amount_minor} for each in statement.unbooked
         ],
+        "estimates": [_estimate(each, bool(statement.by)) for each in statement.estimates],
+        "payroll": None
+        if statement.payroll is None
+        else {
+            "paid_minor": statement.payroll.paid_minor,
+            "in_lines_minor": statement.payroll.in_lines_minor,
+        },
     }
 
 
@@ -223,6 +232,8 @@ def _line(line: StatementLine, with_groups: bool) -> Json:
         "title": line.title,
         "basis": line.basis,
         "amount_minor": line.amount_minor,
+        "controllable": line.controllable,
+        "note": line.note or None,
     }
     if with_groups:
         found["groups"] = [
@@ -232,7 +243,32 @@ def _line(line: StatementLine, with_groups: bool) -> Json:
 
 
 def _memo(memo: Memo) -> Json:
-    return {"memo": memo.memo, memo.unit: memo.value}
+    found: Json = {"memo": memo.memo, memo.unit: memo.value}
+    if memo.parts:
+        found["parts"] = {name.replace(" ", "_"): value for name, value in memo.parts}
+    return found
+
+
+def _estimate(estimate: Estimate, with_groups: bool) -> Json:
+    found: Json = {
+        "line": estimate.line,
+        "title": estimate.title,
+        **_interval(estimate.value),
+        "note": estimate.note or None,
+    }
+    if with_groups:
+        found["groups"] = [
+            {"key": _key(group.key), **_interval(group.value)} for group in estimate.groups
+        ]
+    return found
+
+
+def _interval(value: Interval | None) -> Json:
+    return {
+        "amount_minor": None if value is None else value.amount_minor,
+        "low_minor": None if value is None else value.low_minor,
+        "high_minor": None if value is None else value.high_minor,
+    }
 
 
 def _contacts_row(row: ContactsRow) -> Json:

@@ -12,6 +12,7 @@ from pnl.reports.evidence import ContactExplained, ExplainedEntry, OrderExplaine
 from pnl.reports.model import (
     ContactsReport,
     ContactsRow,
+    Interval,
     Key,
     Memo,
     Scope,
@@ -60,7 +61,7 @@ def statement_table(statement: Statement) -> str:
     memo = [
         (
             each.memo,
-            each.title + (f" ({each.note})" if each.note else ""),
+            each.title + _memo_note(each),
             _memo_text(each, currency),
         )
         for each in statement.memo
@@ -74,9 +75,18 @@ def statement_table(statement: Statement) -> str:
     parts = [
         _head("Statement", statement.scope, statement.timezone, statement.as_of),
         table(columns, rows),
+        _estimates(statement),
         "Memo, company-wide\n" + table(_plain(3), memo),
         "Order facts\n" + table(_plain(2), orders),
     ]
+    if statement.payroll is not None:
+        paid, shown = statement.payroll.paid_minor, statement.payroll.in_lines_minor
+        payroll = [
+            ("Paid", money_text.column(paid, currency)),
+            ("C1 + C2 + C7", money_text.column(shown, currency)),
+            ("Not worked out yet", money_text.column(paid - shown, currency)),
+        ]
+        parts.append("Payroll, company-wide\n" + table(_plain(2), payroll))
     if statement.unbooked:
         unbooked = [
             (each.kind, money_text.column(each.amount_minor, currency))
@@ -233,13 +243,44 @@ def _term(entry: ExplainedEntry) -> str:
 
 
 def _line_rows(line: StatementLine, currency: str) -> list[tuple[str, ...]]:
-    note = f" ({line.note})" if line.note else ""
+    note = "" if line.controllable else " (not controllable)"
+    note += f" ({line.note})" if line.note else ""
     amount = money_text.column(line.amount_minor, currency)
     groups = [
         ("", f"  {_key_text(group.key)}", "", money_text.column(group.amount_minor, currency))
         for group in line.groups
     ]
     return [(line.line, line.title + note, line.basis, amount), *groups]
+
+
+def _estimates(statement: Statement) -> str:
+    """Return what is estimated, with its 95 % interval, apart from what is booked."""
+    currency = statement.scope.currency
+    columns = [Column("line"), Column("title"), Column(currency, "right")]
+    columns += [Column("95 % from", "right"), Column("to", "right")]
+    rows: list[tuple[str, ...]] = []
+    for each in statement.estimates:
+        note = f" ({each.note})" if each.note else ""
+        rows.append((each.line, each.title + note, *_interval(each.value, currency)))
+        rows += [
+            ("", f"  {_key_text(group.key)}", *_interval(group.value, currency))
+            for group in each.groups
+        ]
+    return "Estimated, beside the result, never in it\n" + table(columns, rows)
+
+
+def _interval(value: Interval | None, currency: str) -> tuple[str, str, str]:
+    bounds = (
+        (None,) * 3 if value is None else (value.amount_minor, value.low_minor, value.high_minor)
+    )
+    first, low, high = [money_text.column(each, currency) for each in bounds]
+    return first, low, high
+
+
+def _memo_note(memo: Memo) -> str:
+    words = [memo.note] if memo.note else []
+    words += [f"{name} {money_text.count(count)}" for name, count in memo.parts]
+    return f" ({', '.join(words)})" if words else ""
 
 
 def _memo_text(memo: Memo, currency: str) -> str:

@@ -5,12 +5,13 @@ dimensions (I8), and a total is the plain sum of its lines. An entry stands in t
 `effective_at`; one that is spread over a term stands there with the days it earns in it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, cast
+from typing import cast
 
 from pnl.reports.accrual import RANGE_EARNED, TERM_LENGTH, Days, earned_days, spread_entries
-from pnl.reports.memo import company_sums, memo, reconciliation
+from pnl.reports.estimates import estimates
+from pnl.reports.memo import company_sums, memo, paid, reconciliation
 from pnl.reports.model import (
     Group,
     Key,
@@ -25,23 +26,16 @@ from pnl.reports.sql import (
     Bounds,
     Queryable,
     Row,
-    Where,
     bounds_of,
     dimension_columns,
     filtered,
     in_currency,
-    in_ledger_during,
     key_of,
 )
+from pnl.reports.sums import plain_sums
 from processors.policy import Policy
-from processors.statement import BOOKED_RESULT, LINE, LINES
+from processors.statement import BOOKED_NAMES, BOOKED_RESULT, LINE, LINES
 from streams.facts import Millis
-
-_EMPTY_BECAUSE: Final = {
-    "C2": "no shifts are booked",
-    "C6": "not booked yet",
-    "C7": "not booked yet",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +58,8 @@ def statement(
     else:
         plain = [_Sum(line, (), amount) for line, amount in company.plain.items()]
     sums = [*plain, *_spread_sums(store, scope, days, by)]
-    lines = _lines(sums, by)
+    spent = paid(store, company, scope, bounds)
+    lines = _lines(sums, by, spent.empty_because())
     return Statement(
         scope=scope,
         timezone=policy.timezone,
@@ -76,6 +71,8 @@ def statement(
         reconciliation=reconciliation(store, scope, bounds),
         bridge=company.bridge(),
         unbooked=company.unbooked,
+        estimates=estimates(store, scope, bounds, by),
+        payroll=spent.payroll,
     )
 
 
@@ -97,15 +94,8 @@ def totals(lines: Iterable[StatementLine]) -> tuple[Total, ...]:
 
 def _plain_sums(store: Queryable, scope: Scope, bounds: Bounds, by: Sequence[str]) -> list[_Sum]:
     """Return what the entries that are not spread add up to, by line and dimensions."""
-    where = in_ledger_during(in_currency(Where(), scope.currency), bounds)
-    where = filtered(where, scope).also("term_start IS NULL")
-    where = where.also("line IN {lines:Array(String)}", lines=list(LINE))
-    columns = ", ".join(("line", *dimension_columns(by)))
-    sql = (
-        f"SELECT {columns}, sum(toInt128(amount_minor)) AS total"
-        f" FROM v_ledger WHERE {where} GROUP BY {columns}"
-    )
-    return [_sum(by, row) for row in store.query(sql, where.parameters)]
+    rows = plain_sums(store, scope, bounds, dimension_columns(by), tuple(BOOKED_NAMES))
+    return [_sum(by, row) for row in rows]
 
 
 def _spread_sums(
@@ -129,7 +119,9 @@ def _sum(by: Sequence[str], row: Row) -> _Sum:
     return _Sum(row["line"], key_of(by, row), row["total"])
 
 
-def _lines(sums: Iterable[_Sum], by: Sequence[str]) -> tuple[StatementLine, ...]:
+def _lines(
+    sums: Iterable[_Sum], by: Sequence[str], empty_because: Mapping[str, str]
+) -> tuple[StatementLine, ...]:
     groups: dict[str, dict[Key, int]] = {line.line: {} for line in LINES}
     for part in sums:
         of_line = groups[part.line]
@@ -147,7 +139,8 @@ def _lines(sums: Iterable[_Sum], by: Sequence[str]) -> tuple[StatementLine, ...]
             )
             if by
             else (),
-            note=_EMPTY_BECAUSE.get(line.line, "") if not groups[line.line] else "",
+            note=empty_because.get(line.line, "") if not groups[line.line] else "",
+            controllable=line.controllable,
         )
         for line in LINES
     )

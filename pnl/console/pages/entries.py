@@ -4,11 +4,12 @@ from pnl.console.markup import NOTHING, Html, el, join
 from pnl.console.menus import chips, filter_menu, scope_label
 from pnl.console.pages.contacts import step
 from pnl.console.pages.evidence import entries_table
-from pnl.console.parts import badge, card, empty, link_list
+from pnl.console.parts import badge, card, empty, interval, link_list
 from pnl.console.shell import export, frame
 from pnl.console.view import Asked, View
 from pnl.reports.evidence import EntriesPage
 from pnl.reports.model import Statement
+from processors.statement import BOOKED_NAMES, LINE
 
 ROWS = "50"
 CONTROL = {
@@ -16,6 +17,7 @@ CONTROL = {
     "unattributed": "Unattributed revenue (M1, with orphan refunds)",
     "A5x": "Orphan refunds (M8)",
     "adjustment": "Adjustments (M9)",
+    "payroll": "Payroll as paid, which C1 + C2 + C7 account for",
     "unbooked": "Costs without a line",
 }
 
@@ -44,9 +46,12 @@ def page(asked: Asked) -> View:
 def _tools(asked: Asked, named: Statement | None, line: str | None) -> Html:
     parts = [*chips(asked), filter_menu(asked, label="Filter")]
     if line and named:
-        shown = named.line(line)
-        sum_ = asked.figures.money(shown.amount_minor, asked.currency)
-        said = link_list([join([el("b", shown.title), " ", el("b", sum_)]), badge(shown.basis)])
+        known = LINE[line]
+        if line in BOOKED_NAMES:
+            sum_ = asked.figures.money(named.line(line).amount_minor, asked.currency)
+        else:
+            sum_ = interval(asked, named.estimate(line))
+        said = link_list([join([el("b", known.title), " ", el("b", sum_)]), badge(known.basis)])
         parts.append(el("p", said, cls="p-right"))
     elif line:
         parts.append(el("p", el("b", CONTROL[line]), cls="p-right"))

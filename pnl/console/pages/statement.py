@@ -18,6 +18,7 @@ from pnl.console.parts import (
     entries_link,
     facts,
     head,
+    interval,
     num,
     opens,
     provisional,
@@ -27,6 +28,7 @@ from pnl.console.parts import (
 from pnl.console.shell import export, frame
 from pnl.console.view import Asked, View
 from pnl.reports.model import DIMENSIONS, Memo, Statement
+from processors.statement import LINE
 
 REVENUE: Final = ("A1a", "A1b", "A2a", "A2b", "A2c", "A3", "A4", "A5")
 CONTROLLABLE: Final = ("C1", "C2", "C3", "C4", "C6", "C7")
@@ -108,6 +110,7 @@ def page(asked: Asked) -> View:
         blocks={
             "p-views": _views(asked, by_dimension=by_dimension, by=by),
             "p-account": account,
+            "p-estimates": _estimates(asked, now),
             "p-memo": _memo(asked, now),
             "p-reconciled": _reconciled(asked, now),
         },
@@ -314,6 +317,23 @@ class _Split:
         return num(opens(figure, href, f"{row.title}, {value or 'none'}: entries"), "p-no-phone")
 
 
+def _estimates(asked: Asked, now: Statement) -> Html:
+    pairs = []
+    for each in now.estimates:
+        name = join([el("span", each.line, cls="p-code"), each.title])
+        shown = interval(asked, each)
+        if each.value is not None and each.line in LINE:
+            shown = opens(shown, entries_link(asked.address, each.line), f"{each.title}: entries")
+        note = el("span", f" {each.note}", cls="p-muted p-note") if each.note else NOTHING
+        pairs.append((name, join([shown, note])))
+    return card(
+        "p-estimates",
+        "Estimated contribution",
+        facts(pairs),
+        said="beside the booked result, never in it; with its 95 % interval",
+    )
+
+
 def _memo(asked: Asked, now: Statement) -> Html:
     pairs = [
         (join([el("span", memo.memo, cls="p-code"), memo.title]), _memo_value(asked, memo))
@@ -331,7 +351,9 @@ def _memo_value(asked: Asked, memo: Memo) -> Html:
     if memo.unit == "ppm":
         return join([figures.percent(memo.value)])
     if memo.unit == "count":
-        return join([figures.count(memo.value)])
+        parts = ", ".join(f"{name} {figures.count(count)}" for name, count in memo.parts)
+        why = el("span", f" {parts}", cls="p-muted p-note") if parts else NOTHING
+        return join([figures.count(memo.value), why])
     shown = figures.money(memo.value, asked.currency)
     line = MEMO_LINES.get(memo.memo)
     if line is None:
@@ -354,6 +376,11 @@ def _reconciled(asked: Asked, now: Statement) -> Html:
         ("Net order revenue (M2)", bridge.net_minor),
         ("The same from the order facts alone", orders.net_minor),
     ]
+    if now.payroll is not None:
+        pairs += [
+            ("Payroll as paid", now.payroll.paid_minor),
+            ("the same in C1 + C2 + C7, once worked out", now.payroll.in_lines_minor),
+        ]
     difference = bridge.net_minor - orders.net_minor
     sentence = (
         "Credits, unattributed and adjustments add up to the orders as invoiced, to the minor unit."

@@ -15,7 +15,7 @@ from pnl.reports.model import Scope
 from pnl.reports.statement import statement
 from processors.policy import Policy
 from processors.results import Entry
-from processors.statement import LINE_NAMES
+from processors.statement import BOOKED_NAMES
 from sinks.store import Store
 from tests.support.books import Books, at, day
 
@@ -29,7 +29,7 @@ SPREAD_LINES = ("A2b", "A3", "C5")
 
 def random_entry(rng: random.Random) -> Entry:
     """Return an entry somewhere in the year, spread and cut as chance wills."""
-    line = rng.choice(LINE_NAMES)
+    line = rng.choice(BOOKED_NAMES)
     amount = rng.randint(-100_000, 100_000)
     start = day(FIRST.isoformat()) + rng.randint(-100, 250)
     end = start + rng.randint(1, 400)

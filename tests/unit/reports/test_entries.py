@@ -7,7 +7,7 @@ import pytest
 from pnl.reports.entries import ENTRY_LINES
 from pnl.reports.model import BadRequest, Scope
 from pnl.reports.queries import Reports
-from processors.statement import LINE_NAMES
+from processors.statement import BOOKED_NAMES
 from tests.support.books import Books, at, control, cost, day, sold, spread
 
 JUNE = Scope(currency="GBP", start=date(2024, 6, 1), end=date(2024, 7, 1))
@@ -41,7 +41,7 @@ def test_what_a_line_counts_is_what_its_entries_count(
     fill(books)
     scope = Scope(currency="GBP", start=JUNE.start, end=JUNE.end, queue=queue)
     statement = reports.statement(scope)
-    for line in LINE_NAMES:
+    for line in BOOKED_NAMES:
         shown = reports.entries(scope, line).entries
         assert sum(entry.counted_minor for entry in shown) == statement.line(line).amount_minor
 

@@ -68,6 +68,7 @@ def test_the_statement_in_json_keeps_its_contract(books: Books, reports: Reports
     fill(books)
     found = json.loads(render_statement(reports.statement(JUNE, ("queue",)), "json"))
     lines, totals, memo = found.pop("lines"), found.pop("totals"), found.pop("memo")
+    estimates = found.pop("estimates")
     assert found == {
         "report": "statement",
         "from": "2024-06-01",
@@ -93,7 +94,10 @@ def test_the_statement_in_json_keeps_its_contract(books: Books, reports: Reports
             "net_minor": 900,
         },
         "unbooked": [{"kind": "payroll", "amount_minor": -5}],
+        "payroll": None,
     }
+    assert [each["line"] for each in estimates] == ["D1", "D2", "D"]
+    assert [each["amount_minor"] for each in estimates] == [None] * 3
     assert [each["line"] for each in lines] == [
         *("A1a", "A1b", "A2a", "A2b", "A2c", "A3", "A4", "A5"),
         *("B", "C1", "C2", "C3", "C4", "C5", "C6", "C7"),
@@ -103,6 +107,8 @@ def test_the_statement_in_json_keeps_its_contract(books: Books, reports: Reports
         "title": "Post-contact attributed sales",
         "basis": "booked",
         "amount_minor": 1000,
+        "controllable": True,
+        "note": None,
         "groups": [
             {"key": {"queue": EVIL}, "amount_minor": 99},
             {"key": {"queue": "billing"}, "amount_minor": 901},

@@ -228,7 +228,8 @@ def test_statement_and_contacts_have_every_format(books: Books, reports: Reports
     statement = statement_sheet(reports.statement(june, ("queue",)))
     rows = pq.read_table(io.BytesIO(parquet(statement))).to_pylist()
     assert [row["amount"] for row in rows if row["name"] == "A1b"] == [Decimal("9.01")] * 2
-    assert {row["section"] for row in rows} == {"line", "group", "total", "memo", "reconciliation"}
+    sections = {"line", "group", "total", "estimate", "memo", "reconciliation"}
+    assert {row["section"] for row in rows} == sections
     listed = contacts_sheet(reports.contacts(june, ("queue",)))
     assert listed.rows[0][:3] == ("billing", 1, 0)
     assert workbook(listed)

@@ -9,6 +9,7 @@ what we are told about lost partitions only saves work.
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 from streams.clock import Deadline, pause
@@ -20,11 +21,11 @@ from streams.kafka_clients import (
     KafkaMessage,
 )
 from streams.kafka_clients import TopicPartition as Place
-from streams.kafka_errors import Verdict, ending, error_of, is_passing, verdict
+from streams.kafka_errors import Verdict, answered, ending, error_of, is_passing, verdict
 from streams.kafka_ownership import Ownership
 from streams.kafka_producer import SlotProducer, Unresolved
+from streams.kafka_questions import watermarks
 from streams.kafka_records import records_of
-from streams.kafka_restore import ANSWER_SECONDS
 from streams.kafka_settings import KafkaSettings
 from streams.kafka_state import KafkaState
 from streams.kafka_transaction import KafkaTransaction
@@ -203,7 +204,8 @@ class KafkaConsumer:
             where = Place(self._settings.prefix + at.topic, at.partition)
             _, end = client.get_watermark_offsets(where, cached=True)
             if offset > end:
-                _, end = client.get_watermark_offsets(where, timeout=ANSWER_SECONDS)
+                told = f"{where.topic}/{where.partition}: asking for its end"
+                _, end = answered(partial(watermarks, client, where), told)
             if not 0 <= offset <= end:
                 raise ValueError(f"offset {offset} to commit is not within [0, {end}]")
 

@@ -101,7 +101,12 @@ def verdict(error: KafkaError) -> Verdict:
 
 def is_passing(error: KafkaError) -> bool:
     """Return whether a question may be asked again that was answered with an error."""
-    return verdict(error) is Verdict.REPEAT or error.code() in _NO_LEADER
+    return verdict(error) is Verdict.REPEAT or is_leaderless(error)
+
+
+def is_leaderless(error: KafkaError) -> bool:
+    """Return whether the client says of a partition that nobody leads it just now."""
+    return error.code() in _NO_LEADER
 
 
 def ending(error: KafkaError, what: str) -> Fenced | LogFailed:

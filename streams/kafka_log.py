@@ -6,7 +6,7 @@ leader election. A transaction's end takes an offset of its own, so offsets grow
 """
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, Final
 
@@ -25,12 +25,12 @@ from streams.kafka_clients import (
 from streams.kafka_clients import TopicPartition as Place
 from streams.kafka_consumer import KafkaConsumer
 from streams.kafka_errors import Verdict, answered, verdict
+from streams.kafka_questions import ANSWER_SECONDS, listed
 from streams.kafka_reader import KafkaReader
 from streams.kafka_settings import KafkaSettings
 from streams.log import Busy, LogFailed, OffsetRange, Outgoing, Record, TopicPartition
 from streams.topics import TOPICS
 
-ANSWER_SECONDS: Final = 10.0
 APPEND_MAX: Final = timedelta(seconds=60)
 """How long an append may take before it is given up; the client tries again until then."""
 
@@ -164,12 +164,8 @@ class KafkaLog:
         asked = {Place(physical, number): which for number in range(self._counts[topic])}
 
         def ask() -> dict[int, int]:
-            admin = self._admin
-            futures: Mapping[Place, Any] = admin.list_offsets(
-                asked, isolation_level=isolation, request_timeout=ANSWER_SECONDS
-            )
             try:
-                return {place.partition: done.result().offset for place, done in futures.items()}
+                return listed(self._admin, asked, isolation)
             except KafkaException:
                 # It would ask the leader it knows, in the epoch it knows, for a quarter of an hour.
                 self._admin = self._clients.admin(self._settings.admin())

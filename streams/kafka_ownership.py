@@ -18,7 +18,8 @@ from streams.kafka_clients import (
     KafkaException,
 )
 from streams.kafka_clients import TopicPartition as Place
-from streams.kafka_restore import ANSWER_SECONDS, Restore
+from streams.kafka_questions import ANSWER_SECONDS, watermarks
+from streams.kafka_restore import Restore
 from streams.kafka_settings import KafkaSettings
 from streams.kafka_state import KafkaState, PartitionState
 from streams.log import LogDamaged, TopicPartition
@@ -187,7 +188,7 @@ class Ownership:
             return
         offsets = {}
         for place, where in places.items():
-            low, _ = client.get_watermark_offsets(where, timeout=ANSWER_SECONDS)
+            low, _ = watermarks(client, where)
             offsets[place] = found.get(place, low)
             if offsets[place] < low:
                 raise LogDamaged(

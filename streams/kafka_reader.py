@@ -18,6 +18,7 @@ from streams.kafka_clients import (
 )
 from streams.kafka_clients import TopicPartition as Place
 from streams.kafka_errors import answered
+from streams.kafka_questions import watermarks
 from streams.kafka_records import records_of
 from streams.kafka_settings import KafkaSettings
 from streams.log import Busy, LogDamaged, LogFailed, Record, TopicPartition
@@ -91,7 +92,7 @@ class KafkaReader:
     def _read(self, place: Place, topic: str, start: int, records_max: int) -> list[Record]:
         client = self._opened()
         if self._at != (place, start):
-            low, end = client.get_watermark_offsets(place, timeout=ANSWER.total_seconds())
+            low, end = watermarks(client, place)
             start = max(start, low)
             if start >= end:
                 return []

@@ -17,11 +17,11 @@ from streams.kafka_clients import (
     TopicPartition,
     latest_offset,
 )
+from streams.kafka_questions import listed
 from streams.kafka_settings import KafkaSettings
 from streams.kafka_state import PartitionState
 from streams.log import LogFailed
 
-ANSWER_SECONDS: Final = 10.0
 SLICE_RECORDS: Final = 10_000
 SLICE_SECONDS: Final = 0.25
 """How long a slice may take: between two of them the group is told that we live."""
@@ -90,12 +90,7 @@ class Restore:
         asked = {
             TopicPartition(self._topic, partition): latest_offset() for partition in self._states
         }
-        futures = self._admin.list_offsets(
-            asked,
-            isolation_level=IsolationLevel.READ_UNCOMMITTED,
-            request_timeout=ANSWER_SECONDS,
-        )
-        return {place.partition: future.result().offset for place, future in futures.items()}
+        return listed(self._admin, asked, IsolationLevel.READ_UNCOMMITTED)
 
     def _read(self, seconds: float) -> None:
         by_partition: dict[int, list[tuple[bytes, bytes | None]]] = {}

@@ -14,7 +14,7 @@ from streams.kafka_log import KafkaLog
 from streams.log import Record
 from tests.kafka.checks import OUTPUTS, Found, assert_exact, find
 from tests.kafka.crew import Crew, Worker, crew_on
-from tests.kafka.draining import GROUP, await_drained, await_members
+from tests.kafka.draining import GROUP, await_members, is_drained
 from tests.kafka.load import Sent, create_topics, send
 from tests.kafka.plain_log import records
 from tests.kafka.watcher import Watcher
@@ -34,6 +34,7 @@ class Stage:
     def __init__(self, cluster: Cluster, prefix: str, crew: Crew, watcher: Watcher) -> None:
         self.cluster, self.prefix, self.crew, self.watcher = cluster, prefix, crew, watcher
         self.log = KafkaLog(settings(cluster.bootstrap, prefix, "none", {}, TRANSACTION))
+        self.kept: list[Worker] = []
         self._before = 0
 
     def send(self, held: Sequence[Sent]) -> None:
@@ -44,7 +45,7 @@ class Stage:
     def await_drained(self, seconds: float = 60) -> None:
         """Return once all input is processed."""
         with self._telling():
-            await_drained(self.log, seconds)
+            until(lambda: self.keep_up() or is_drained(self.log), seconds, "all input is processed")
 
     def done(self) -> int:
         """Return how many input offsets are committed."""
@@ -53,7 +54,7 @@ class Stage:
     def await_some(self) -> None:
         """Return once more is committed than when input was last sent."""
         with self._telling():
-            until(lambda: self.done() > self._before, 60, "a batch is committed")
+            until(lambda: self.keep_up() or self._is_on(), 60, "a batch is committed")
 
     @contextmanager
     def _telling(self) -> Iterator[None]:
@@ -74,12 +75,15 @@ class Stage:
         """Return every committed record of the output topics."""
         return records(self.cluster.bootstrap, self.prefix, OUTPUTS)
 
-    def keep_up(self, crew: list[Worker]) -> None:
-        """Start again those that ended with a code that lets a supervisor do so."""
-        for number, worker in enumerate(crew):
+    def keep_up(self) -> None:
+        """Start those of `kept` again that ended with a code that lets a supervisor do so."""
+        for number, worker in enumerate(self.kept):
             if worker.code is not None:
                 assert worker.code in RESTARTABLE, worker.said
-                crew[number] = self.crew.start(worker.slot)
+                self.kept[number] = self.crew.start(worker.slot)
+
+    def _is_on(self) -> bool:
+        return self.done() > self._before
 
     def thaw(self, frozen: Worker) -> None:
         """Let a worker go on whose work another has done; see that it changes nothing."""
@@ -96,9 +100,9 @@ class Stage:
         self.await_drained()
         for worker in workers:
             assert worker.stop() == Exit.OK, f"{worker.code}: {worker.said}"
-        self.watcher.assert_whole()
         found = find(self.cluster.bootstrap, self.prefix)
         assert_exact(found)
+        self.watcher.assert_whole()
         return found
 
 

@@ -49,7 +49,7 @@ def through(cluster: Cluster, folder: Path, seed: int, fault: Callable[[Stage], 
     with stage_on(cluster, folder, partitions=4) as stage:
         held = load(seed, CUSTOMERS)
         stage.send(held[: len(held) // 4])
-        crew = [stage.crew.start(slot, records_max="50") for slot in ("0", "1")]
+        stage.kept += [stage.crew.start(slot, records_max="50") for slot in ("0", "1")]
         stage.await_some()
         feeder = Thread(target=feed, args=(stage, held[len(held) // 4 :]), daemon=True)
         feeder.start()
@@ -59,10 +59,8 @@ def through(cluster: Cluster, folder: Path, seed: int, fault: Callable[[Stage], 
         assert_answers(stage, seen)
         feeder.join(RESUMES_SECONDS)
         assert not feeder.is_alive()
-        stage.keep_up(crew)
         stage.await_drained(RESUMES_SECONDS)
-        stage.keep_up(crew)
-        found = stage.finish(*crew)
+        found = stage.finish(*stage.kept)
         assert len(found.inputs) >= len(held)
 
 
@@ -107,9 +105,11 @@ def without(stage: Stage, struck: Broker | None) -> None:
     """Kill one broker of several, see that work goes on, and start it again."""
     assert struck is not None
     struck.kill()
-    stage.send(load(0, PARTS, first=CUSTOMERS))
-    stage.await_some()
-    struck.start()
+    try:
+        stage.send(load(0, PARTS, first=CUSTOMERS))
+        stage.await_some()
+    finally:
+        struck.start()
 
 
 def too_few(stage: Stage) -> None:
@@ -157,12 +157,12 @@ def test_workers_go_on_over_a_bad_network(
     with stage_on(cluster, tmp_path) as stage:
         held = load(1, CUSTOMERS // 3)
         named = {"client.id": stage.prefix, "socket.timeout.ms": "1000", "records_max": "50"}
-        crew = [stage.crew.start("0", "", cluster.proxied_bootstrap, **named)]
+        stage.kept.append(stage.crew.start("0", "", cluster.proxied_bootstrap, **named))
         size = len(held) // PARTS + 1
         for at in range(0, len(held), size):
             stage.send(held[at : at + size])
             stage.await_some()
             ON_WIRE[fault](proxy, stage.prefix)
         proxy.heal()
-        stage.keep_up(crew)
-        stage.finish(*crew)
+        stage.await_drained()
+        stage.finish(*stage.kept)

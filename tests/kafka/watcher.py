@@ -138,15 +138,15 @@ class Watcher:
             at = self._at[self._prefix + LEDGER, number]
             for batch, end in due:
                 if at >= end:
-                    self._compare(batch)
+                    self._compare(batch, f"ledger {number} read to {at}, then ended at {end}")
             self._due[number] = [each for each in due if at < each.end]
 
-    def _compare(self, batch: BatchRecord) -> None:
+    def _compare(self, batch: BatchRecord, where: str) -> None:
         found = (self._rows[batch.batch_id], self._minor[batch.batch_id])
         if found != (batch.out_rows, batch.out_sum_minor):
             self.faults.append(
                 f"batch {batch.batch_id}: a reader sees {found[0]} rows of {found[1]} minor units, "
-                f"its record says {batch.out_rows} of {batch.out_sum_minor}"
+                f"its record says {batch.out_rows} of {batch.out_sum_minor} ({where})"
             )
 
     def _is_past(self, ends: dict[tuple[str, int], int]) -> bool:
@@ -165,6 +165,8 @@ class Watcher:
             )
             try:
                 found = {at: done.result().offset for at, done in futures.items()}
+                if min(found.values()) < 0:  # how the client says that it knows no leader
+                    raise KafkaException(KafkaError(KafkaError.LEADER_NOT_AVAILABLE))
             except KafkaException as error:
                 # Brokers may be away, or led anew: only a new client asks who leads.
                 self._admin = AdminClient(self._client)

@@ -69,18 +69,24 @@ def booked_until(state: StateReader, partition: int) -> Millis | None:
 
 def accepting(accepted: Accepted, book: PolicyBook) -> tuple[tuple[str, ...], list[Change]]:
     """Return the versions as they are once a book is accepted, and what the state then holds."""
-    former = [version for version in accepted.versions if version != book.version]
+    begun = () if accepted.restating is None else (accepted.restating.version,)
+    former = dict.fromkeys((*accepted.versions, *begun))
+    former.pop(book.version, None)
     versions = (*former, book.version)
     changes: list[Change] = [
         (_CURRENT, msgspec.json.encode(versions)),
         (SHELF + book.version.encode(), encode_book(book)),
+        (_RESTATING, None),
     ]
-    return versions, changes + ([(_RESTATING, None)] if accepted.restating else [])
+    return versions, changes
 
 
-def beginning(restating: Restating) -> Change:
+def beginning(book: PolicyBook, since: Millis) -> list[Change]:
     """Return what the state holds from the first transaction of a restatement to its last."""
-    return _RESTATING, msgspec.json.encode(restating)
+    return [
+        (_RESTATING, msgspec.json.encode(Restating(book.version, since))),
+        (SHELF + book.version.encode(), encode_book(book)),
+    ]
 
 
 def assert_books_agree(

@@ -19,7 +19,6 @@ from pnl.repairing.repair import own_all
 from pnl.restating.accepted import (
     Accepted,
     Change,
-    Restating,
     accepting,
     beginning,
     booked_until,
@@ -213,7 +212,7 @@ class _Work:
                 self._write(partition, [], rules, versions, done)
             return
         since = done.since if accepted.restating is None else accepted.restating.since
-        under_way = [beginning(Restating(self._book.version, min(since, done.since)))]
+        under_way = beginning(self._book, min(since, done.since))
         some: list[Rebooking] = []
         entries = 0
         for key in self._keys(partition):

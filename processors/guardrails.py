@@ -5,7 +5,7 @@ judged is *unknown* and says why, and is no all-clear. Nothing here ranks people
 an agent is a stretch of time with too much work, or the spread over all of them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
@@ -101,6 +101,18 @@ def pressure(
     return Verdict(name, "ok", f"{sales.name} rose, and no harm shows in {names}")
 
 
+def pressed(by_queue: Mapping[str, Verdict]) -> Verdict:
+    """Return what G-PRESSURE says of all queues together: the worst, and where."""
+    alerts = {queue: each.reason for queue, each in by_queue.items() if each.state == "alert"}
+    if alerts:
+        where = "; ".join(f"{queue}: {reason}" for queue, reason in sorted(alerts.items()))
+        return Verdict("G-PRESSURE", "alert", where)
+    known = sum(each.state == "ok" for each in by_queue.values())
+    if not known:
+        return Verdict("G-PRESSURE", "unknown", "of no queue enough is known")
+    return Verdict("G-PRESSURE", "ok", f"no sign in {known} of {len(by_queue)} queues")
+
+
 @dataclass(frozen=True, slots=True)
 class Slot:
     """A short time: how long somebody was busy in it, out of how long they were there."""
@@ -194,6 +206,18 @@ def spread(counts: Sequence[tuple[int, int]]) -> Spread | None:
     values = [unit.value for unit in pool.units]
     figures = (pool.mean, pool.between**0.5, min(values), max(values))
     return Spread(len(enough), *(round(figure * PPM) for figure in figures))
+
+
+SPREAD_PPM: Final = 100_000
+"""Ten points either way: then who picks up decides more than what the customer calls about."""
+
+
+def consistent(what: str, found: Spread | None) -> Verdict:
+    """Decide M47: an alert where units differ by more than ten points beyond chance."""
+    if found is None:
+        return Verdict("M47", "unknown", f"{what}: fewer than two with {SAMPLE_MIN} cases")
+    points = f"{what}: ±{found.deviation_ppm / 10_000:.1f} points beyond chance"
+    return Verdict("M47", "alert" if found.deviation_ppm > SPREAD_PPM else "ok", points)
 
 
 def judged(resolved_ppm: int | None, response_ppm: int | None) -> Verdict:

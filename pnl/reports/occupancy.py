@@ -94,6 +94,14 @@ def by_day(bounds: Bounds) -> tuple[str, dict[str, object]]:
     return agent_slots(bounds, _day_of, _midnight)
 
 
+def by_slot_of(slot_ms: int) -> tuple[Callable[[str], str], Callable[[str], str]]:
+    """Return `slot_of` and `begin_of` for slots of equal length since 1970."""
+    return (
+        lambda at: f"toUInt32(intDiv({at}, {slot_ms}))",
+        lambda slot: f"toInt64({slot}) * {slot_ms}",
+    )
+
+
 def _day_of(at: str) -> str:
     return f"toUInt32({_local_day(at)})"
 

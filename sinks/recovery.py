@@ -156,5 +156,6 @@ def _empty(store: Store) -> None:
     for source in SOURCES.values():
         for target in source.targets:
             store.command(f"TRUNCATE TABLE {target.table}")
-    store.command("TRUNCATE TABLE rollup_hourly")
+    for table in ("rollup_hourly", "rollup_monthly", "rollup_months"):
+        store.command(f"TRUNCATE TABLE {table}")
     store.command("TRUNCATE TABLE progress")

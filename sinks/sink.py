@@ -15,6 +15,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Final
 
+from sinks.months import Months
 from sinks.progress import NOTHING, Mark, is_reached, read_marks, write_marks
 from sinks.recovery import align
 from sinks.rollup import Rollup
@@ -68,6 +69,7 @@ class Sink:
         self._ends_at_start = {topic: log.end_offsets(topic) for topic in OUTPUT_NAMES}
         self._writer = Writer(store, log.epoch, self._keep)
         self._rollup: Rollup | None = None
+        self._months = Months(store)
         self._assignment: int | None = None
         self._marks: dict[TopicPartition, Mark] = {}
         self._marked: dict[TopicPartition, Mark] = {}
@@ -294,6 +296,8 @@ class Sink:
                 write_marks(self._store, self._log.epoch, news)
             self._marked = dict(self._marks)
             self._sums_not_before = Deadline(max(ROLLUP_PAUSE, watch.elapsed() / ROLLUP_SHARE))
+        elif idle:
+            self._months.step()
         if not self._rollup.is_dirty:
             with self._changed:
                 self._summed = self._stored

@@ -1,0 +1,94 @@
+"""Sums of the ledger by line and dimensions: from monthly sums where they hold, else from entries.
+
+Law: the same to the minor unit either way. A month is taken from `rollup_monthly` only if it lies
+wholly in the range, some cut has every dimension that is asked for or filtered by, and the ledger
+has not changed since its sums were made (`sinks.months.valid`); all else is read from the ledger.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from pnl.reports.model import Scope
+from pnl.reports.period import first_instant
+from pnl.reports.sql import (
+    COLUMN_OF,
+    Bounds,
+    Queryable,
+    Row,
+    Where,
+    filtered,
+    in_currency,
+    in_ledger_during,
+)
+from sinks.months import CUTS, OF_THIS_LEDGER, valid
+from streams.facts import Millis
+
+_PLAIN: Final = "term_start IS NULL"
+_UTC: Final = ZoneInfo("UTC")
+
+
+def plain_sums(
+    store: Queryable,
+    scope: Scope,
+    bounds: Bounds,
+    columns: Sequence[str] = (),
+    lines: Sequence[str] | None = None,
+) -> list[Row]:
+    """Return what the entries that are not spread add up to: `line`, the columns, `total`.
+
+    Currency and filters are the scope's; the range is `bounds`. Only of `lines`, if they are given.
+    """
+    where = filtered(in_currency(Where(), scope.currency), scope)
+    if lines is not None:
+        where = where.also("line IN {lines:Array(String)}", lines=list(lines))
+    named = ", ".join(("line", *columns))
+    cut = _cut({*columns, *(COLUMN_OF[name] for name in scope.filters())})
+    editions = sorted(valid(store)) if cut is not None else []
+    editions = [each for each in editions if _within(each.month, bounds)]
+    entries = in_ledger_during(where, bounds).also(_PLAIN)
+    if not editions:
+        return store.query(
+            f"SELECT {named}, sum(toInt128(amount_minor)) AS total FROM v_ledger WHERE {entries}"
+            f" GROUP BY {named}",
+            entries.parameters,
+        )
+    made = where.also(
+        f"cut = {{cut:String}} AND {OF_THIS_LEDGER} AND (month, last_block, blocks)"
+        " IN {editions:Array(Tuple(UInt32, UInt64, UInt64))}",
+        cut=cut,
+        editions=[(each.month, each.last_block, each.blocks) for each in editions],
+    )
+    months = [each.month for each in editions]
+    rest = entries.also("month NOT IN {months:Array(UInt32)}", months=months)
+    return store.query(
+        f"SELECT {named}, sum(part) AS total FROM ("
+        f"SELECT {named}, amount_minor AS part FROM v_rollup_monthly WHERE {made}"
+        f" UNION ALL SELECT {named}, toInt128(amount_minor) AS part FROM v_ledger WHERE {rest}"
+        f") GROUP BY {named}",
+        {**made.parameters, **rest.parameters},
+    )
+
+
+def _cut(columns: set[str]) -> str | None:
+    """Return the first cut that has all these columns; None if none has."""
+    for name, kept in CUTS.items():
+        if columns <= set(kept):
+            return name
+    return None
+
+
+def _within(month: int, bounds: Bounds) -> bool:
+    """Return whether a whole month of UTC (YYYYMM) lies in the bounds."""
+    return (bounds.start is None or _first(month) >= bounds.start) and (
+        bounds.end is None or _first(_next(month)) <= bounds.end
+    )
+
+
+def _next(month: int) -> int:
+    return month + 1 if month % 100 < 12 else month + 89
+
+
+def _first(month: int) -> Millis:
+    return first_instant(date(month // 100, month % 100, 1), _UTC)

@@ -124,7 +124,7 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Overload:
-    """A stretch [start, end) of too much work, with its occupancy."""
+    """A stretch [start, end) of too much work; the occupancy is that of its worst window."""
 
     start: Millis
     end: Millis
@@ -146,7 +146,7 @@ def overloads(
     assert for_ms % slot_ms == 0, "a window is made of whole slots"
     width = for_ms // slot_ms
     ordered = sorted(slots, key=lambda slot: slot.start)
-    hot: list[tuple[int, int]] = []
+    hot: list[tuple[int, int, int]] = []
     for last in range(width - 1, len(ordered)):
         first = last - width + 1
         window = ordered[first : last + 1]
@@ -154,12 +154,12 @@ def overloads(
         if not (whole and all(slot.paid_ms > 0 for slot in window) and _over(window, over_ppm)):
             continue
         if hot and first < hot[-1][1]:
-            hot[-1] = (hot[-1][0], last + 1)
+            hot[-1] = (hot[-1][0], last + 1, max(hot[-1][2], _ppm(window)))
         else:
-            hot.append((first, last + 1))
+            hot.append((first, last + 1, _ppm(window)))
     return tuple(
-        Overload(ordered[first].start, ordered[end - 1].start + slot_ms, _ppm(ordered[first:end]))
-        for first, end in hot
+        Overload(ordered[first].start, ordered[end - 1].start + slot_ms, worst)
+        for first, end, worst in hot
     )
 
 
@@ -229,8 +229,8 @@ def judged(resolved_ppm: int | None, response_ppm: int | None) -> Verdict:
     return Verdict(
         "G-JUDGE",
         "ok",
-        f"{resolved_ppm / 10_000:.0f} % of contacts are resolved with good or no answer;"
-        f" {response_ppm / 10_000:.0f} % answered",
+        f"{resolved_ppm / 10_000:.0f} % of contacts with a known outcome are resolved and not"
+        f" complained of; {response_ppm / 10_000:.0f} % of customers answered",
     )
 
 

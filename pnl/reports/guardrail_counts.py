@@ -144,8 +144,8 @@ def work(asking: Asking, unit: str) -> dict[str, list[Slot]]:
             "SELECT unit, slot, sum(busy_ms) AS busy_ms, sum(paid_ms) AS paid_ms FROM"
             f" (SELECT DISTINCT {COLUMN_OF[unit]} AS unit, agent_id,"
             f" intDiv(from_ms, {_DAY_MS}) AS day FROM ({contacts}) WHERE {where}) AS served"
-            f" INNER JOIN (SELECT *, intDiv(toInt64(slot) * {SLOT_MS}, {_DAY_MS}) AS day FROM ({slots}))"
-            " AS slots USING (agent_id, day) GROUP BY unit, slot"
+            f" INNER JOIN (SELECT *, intDiv(toInt64(slot) * {SLOT_MS}, {_DAY_MS}) AS day"
+            f" FROM ({slots})) AS slots USING (agent_id, day) GROUP BY unit, slot"
         )
         parameters |= more | dict(where.parameters)
         rows = asking.store.query(sql, parameters)

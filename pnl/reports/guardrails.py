@@ -337,7 +337,7 @@ def verdicts(asking: Asking) -> list[Verdict]:
     found, looked_at = _overloads(alone)
     value = counts.value(alone, *_scale(asking)[:2])[()]
     said = service_counts.answers(alone, *_scale(asking)).get((), {})
-    resolved = measures.share(value["well_n"], value["chains_n"] if value["known_n"] else 0).value
+    resolved = measures.share(value["well_n"], value["known_n"]).value
     answered = measures.share(int(said.get("answered_n", 0)), int(said.get("asked_n", 0))).value
     agents = rules.spread(_shares(alone, "agent")["resolved"])
     return [

@@ -86,7 +86,7 @@ def test_overload_is_two_hours_above_85_percent() -> None:
     assert overloads(slots(85, 85, 85, 85), HALF_HOUR) == ()
     (found,) = overloads(slots(10, 95, 95, 80, 95, 95, 10), HALF_HOUR)
     assert (found.start, found.end) == (HALF_HOUR, 6 * HALF_HOUR)
-    assert found.occupancy_ppm == 920_000
+    assert found.occupancy_ppm == 912_500
 
 
 def test_a_break_ends_a_stretch() -> None:

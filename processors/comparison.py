@@ -67,7 +67,7 @@ class Comparison:
 
     def mature(self, question: Question) -> Bools:
         """Return which indices can be asked: their window has passed."""
-        ready: Bools = self.now.found.at_ms + self._window(question)[1] <= self.history.as_of_ms
+        ready: Bools = self.now.found.at_ms + self.window(question)[1] <= self.history.as_of_ms
         return ready
 
     def against_none(self, which: Bools, question: Question = "purchase") -> Effect | None:
@@ -103,7 +103,7 @@ class Comparison:
         customer = self.before.found.customer[rows]
         began_ms, at_ms = self.now.found.began_ms[rows], self.before.found.at_ms[rows]
         bought, _ = watched(
-            self.history, self.seen, customer, at_ms, self._window("purchase"),
+            self.history, self.seen, customer, at_ms, self.window("purchase"),
             own=True, until_contact=False,
         )  # fmt: skip
         rate = self.seen.rate[self.history.stratum(customer, began_ms - 1)]
@@ -121,7 +121,7 @@ class Comparison:
         customer = self.now.found.customer[rows]
         bought, weight = watched(
             self.history, self.seen, customer, self.now.found.at_ms[rows],
-            self._window(question), own=question == "purchase", until_contact=False,
+            self.window(question), own=question == "purchase", until_contact=False,
         )  # fmt: skip
         return Arm(bought, self.now.stratum[rows], customer, weight)
 
@@ -131,11 +131,12 @@ class Comparison:
         row, customer = matched.drawn.row[drawn], matched.drawn.customer[drawn]
         bought, weight = watched(
             self.history, self.seen, customer, matched.found.at_ms[row],
-            self._window(question), own=True, until_contact=True,
+            self.window(question), own=True, until_contact=True,
         )  # fmt: skip
         return Arm(bought, matched.stratum[row], customer, weight * matched.drawn.share[drawn])
 
-    def _window(self, question: Question) -> tuple[int, int]:
+    def window(self, question: Question) -> tuple[int, int]:
+        """Return from when to when a question looks, after the index, in milliseconds."""
         lookback_ms = self.rules.lookback_ms
         if question == "purchase":
             return 0, lookback_ms

@@ -12,11 +12,13 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from processors.history import DAY_MS, NEVER, STRATA, Events, Floats, History, Ints
+from processors.history import COARSER, DAY_MS, NEVER, STRATA, Events, Floats, History, Ints
 
 BLOCK: Final = 8
 TRIES_MAX: Final = 512
 """How many candidates are looked at for one index; who is not found by then counts as unmatched."""
+CONTACTS_MIN: Final = 10
+"""Fewer contacts of a stratum tell no rate of it alone."""
 WEIGHT_MAX: Final = 50.0
 """No control stands for more than this many: beyond, a figure would hang on single customers."""
 
@@ -136,26 +138,42 @@ def grid(history: History, rules: Rules) -> Grid:
     ticks = (history.as_of_ms - start_ms) // rules.tick_ms + 2
     everybody = np.arange(history.customers)
     strata = np.empty((ticks, history.customers), dtype=np.int32)
-    waited, contacted = np.zeros(STRATA), np.zeros(STRATA)
+    looks = np.zeros(STRATA)
     for tick in range(ticks):
-        at_ms = start_ms + tick * rules.tick_ms
-        now = np.full(history.customers, at_ms)
+        now = np.full(history.customers, start_ms + tick * rules.tick_ms)
         strata[tick] = history.stratum(everybody, now)
-        free = strata[tick] >= 0
-        free &= history.contacts.count(everybody, now - rules.lookback_ms, now) == 0
-        # Watched until an order moves the customer on to another stratum.
-        contact_ms = history.contacts.next(everybody, now)
-        until_ms = np.minimum(history.own_orders.next(everybody, now), at_ms + rules.tick_ms)
-        until_ms = np.maximum(np.minimum(until_ms, history.as_of_ms), at_ms)
-        soon = free & (contact_ms <= until_ms)
-        stretch = (np.minimum(contact_ms, until_ms) - at_ms)[free] / rules.tick_ms
-        waited += np.bincount(strata[tick][free], stretch, minlength=STRATA)
-        contacted += np.bincount(strata[tick][soon], minlength=STRATA)
-    rate = np.divide(contacted, waited, out=np.zeros(STRATA), where=waited > 0)
+        if now[0] <= history.as_of_ms:
+            looks += np.bincount(_free(history, everybody, now, rules), minlength=STRATA + 1)[1:]
+    contacts = history.contacts
+    began = _free(history, contacts.customer, contacts.at_ms - 1, rules)
+    rate = _contact_rates(looks, np.bincount(began, minlength=STRATA + 1)[1:])
     each = np.append(rate, 0.0)  # the last: of those not seen yet, at -1
     hazard = np.zeros((ticks, history.customers))
     np.cumsum(each[strata[:-1]], axis=0, out=hazard[1:])
     return Grid(start_ms, rules.tick_ms, strata, rate, hazard)
+
+
+def _free(history: History, customer: Ints, at_ms: Ints, rules: Rules) -> Ints:
+    """Return the stratum + 1 of who was free of contact in the lookback; 0 of the others."""
+    before = history.contacts.count(customer, at_ms - rules.lookback_ms, at_ms)
+    return np.where(before == 0, history.stratum(customer, at_ms) + 1, 0)
+
+
+def _contact_rates(looks: Floats, contacts: Ints) -> Floats:
+    """Return contacts per tick by stratum: a tick is a look at a random moment, so looks are time.
+
+    Strata with few contacts have the rate of their like, together: time in which nobody called
+    counts too.
+    """
+    rate, left = np.zeros(STRATA), np.flatnonzero(looks + contacts > 0)
+    for divisor in (*COARSER, STRATA):
+        group = left // divisor
+        many = np.bincount(group, contacts[left])[group]
+        time = np.bincount(group, looks[left])[group]
+        enough = (time > 0) & ((many >= CONTACTS_MIN) | (divisor == STRATA))
+        rate[left[enough]] = many[enough] / time[enough]
+        left = left[~enough]
+    return rate
 
 
 def earlier(history: History, found: Indices, rules: Rules) -> Indices:

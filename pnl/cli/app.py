@@ -27,6 +27,7 @@ from pnl.cli.options import (
 )
 from pnl.cli.rates import rates
 from pnl.cli.restating import restate
+from pnl.cli.whatif import whatif
 from pnl.errors import Exit
 from pnl.reports.catalogue import REPORT_NAMES
 
@@ -238,6 +239,10 @@ def report(
     model: Annotated[
         str | None, typer.Option(metavar="MODEL", help="For reports that compare models.")
     ] = None,
+    view: Annotated[
+        str | None,
+        typer.Option(metavar="VIEW", help="statement: restated or reported (of a closed period)."),
+    ] = None,
     options_: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="An option of the report; repeat."),
@@ -253,6 +258,8 @@ def report(
     """Print a report. Ranges are [from, to)."""
     from pnl.cli.asking import run_question
 
+    named = {"model": model, "view": view}
+
     run_question(
         data,
         "report",
@@ -266,7 +273,10 @@ def report(
             "by": by,
             "where": where or [],
             "currency": currency,
-            "set": [*(options_ or []), *([f"model={model}"] if model else [])],
+            "set": [
+                *(options_ or []),
+                *(f"{name}={value}" for name, value in named.items() if value),
+            ],
             "define": define,
             "format": shown.value,
         },
@@ -324,6 +334,7 @@ def doctor(data: Data = DATA_DEFAULT, shown: ShownPlain = Plain.TABLE) -> None:
 app.command(epilog="Example:  pnl fit churn --data ./pnl-data")(fit)
 app.command(epilog="Example:  pnl evaluate churn examples/cdnow_sample.csv.gz")(evaluate)
 app.command(epilog="Example:  pnl close 2026-04")(close)
+app.command(epilog="Example:  pnl whatif --staffing -10%")(whatif)
 app.command(epilog="Example:  pnl lift trial.csv --treatment called --outcome bought")(lift)
 app.add_typer(topics)
 app.add_typer(rates)

@@ -20,7 +20,12 @@ _PLACES: Final[Mapping[str, str]] = {
     "channels": "pnl.reports.channels:CHANNELS",
     "windows": "pnl.reports.windows:WINDOWS",
     "revenue": "pnl.reports.revenue:REVENUE",
+    "whatif": "pnl.reports.whatif:WHATIF",
     "service": "pnl.reports.service:SERVICE",
+    "opportunities": "pnl.reports.opportunities:OPPORTUNITIES",
+    "guardrails": "pnl.reports.guardrails:GUARDRAILS",
+    "customers": "pnl.reports.customers:CUSTOMERS",
+    "outcomes": "pnl.reports.outcomes:OUTCOMES_REPORT",
 }
 """Name -> module:attribute of its SheetReport, in the order in which they are listed."""
 

@@ -22,11 +22,13 @@ IntArray: TypeAlias = npt.NDArray[np.int64]
 class Snapshot:
     """What was known of some customers at a moment, an element each, in whole days.
 
-    `customers` are places in `Purchases.customers`; who had not bought yet is not among them.
-    `mean_minor` is the mean of the repeat days' totals, 0 where there are none.
+    `customers` are places in `Purchases.customers`; who had not bought yet is not among them:
+    `found` says which of those asked for are. `mean_minor` is the mean of the repeat days'
+    totals, 0 where there are none.
     """
 
     customers: IntArray
+    found: npt.NDArray[np.bool_]
     histories: Histories
     first_day: IntArray
     mean_minor: FloatArray
@@ -107,6 +109,7 @@ class Purchases:
         first = self.day[begins]
         return Snapshot(
             customers=customers,
+            found=has,
             histories=Histories(
                 unit=TimeUnit.DAY,
                 repeats=repeats.astype(np.float64),

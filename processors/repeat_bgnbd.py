@@ -1,8 +1,9 @@
 """BG/NBD: customers buy at random, and may stop for good after any purchase (DEF-BGNBD).
 
 Fader, Hardie, Lee (2005). Its P(alive) is 1 for ever for who bought once: rank risk by
-`p_no_purchase`, never by it. Everything stands in logarithms; the hypergeometric functions are
-those of the definition after Pfaff's transformation, which keeps their argument from the pole.
+`p_no_purchase`, never by it. Likelihoods stand in logarithms. Hypergeometric functions are those of
+the definition after the transformation that leaves x in one parameter alone, the lower one: the
+busier a customer, the sooner the series ends, where the form as published overflows.
 """
 
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from scipy.special import digamma, gammaln, hyp2f1
 
 from processors.repeat_models import Duration, FloatArray, Histories, TimeUnit
 
-_POLE: Final = 1e-6
+_POLE: Final = 1e-5
 """E[Y] divides by a - 1, and its numerator is 0 there too: this far from it both are exact."""
 
 
@@ -88,15 +89,22 @@ class BgNbd:
         """Return E[Y(t) | x, t_x, T] of each customer."""
         customers = customers.measured_in(self.unit)
         x, a = customers.repeats, self._a()
-        w = within.measured_in(self.unit) / (self.alpha + customers.age)
-        bought = 1 - hyp2f1(self.r + x, a - 1, a + self.b + x - 1, -w)
+        t = within.measured_in(self.unit)
+        z = t / (self.alpha + customers.age + t)
+        bought = 1 - self._mean_power(a - 1, a + self.b + x - 1, z)
         return (a + self.b + x - 1) / (a - 1) * bought * self.p_alive(customers)
 
     def expected_new(self, within: Duration) -> float:
         """Return E[X(t)], the repeats a new customer is expected to make."""
-        a, w = self._a(), within.measured_in(self.unit) / self.alpha
-        bought = 1 - hyp2f1(self.r, a - 1, a + self.b - 1, -w)
+        a, t = self._a(), within.measured_in(self.unit)
+        z = np.array(t / (self.alpha + t))
+        bought = 1 - self._mean_power(a - 1, np.array(a + self.b - 1), z)
         return float((a + self.b - 1) / (a - 1) * bought)
+
+    def _mean_power(self, a: float, c: FloatArray, z: FloatArray) -> FloatArray:
+        """Return 2F1(r+x, a; c; -z/(1-z)), c = a + b + x, as (1-z)^a 2F1(a, a+b-r; c; z)."""
+        powers = (1 - z) ** a * hyp2f1(a, a + self.b - self.r, c, z)
+        return np.asarray(powers, dtype=np.float64)
 
     def p_purchase(self, customers: Histories, start: Duration, end: Duration) -> FloatArray:
         """Return P(at least one purchase in (start, end]) of each customer.
@@ -108,8 +116,9 @@ class BgNbd:
         begin, stop = start.measured_in(self.unit), end.measured_in(self.unit)
         shape, total = self.r + x, self.a + self.b + x
         further = seen + (stop - begin)
-        there = hyp2f1(shape, self.a, total, -begin / seen)
-        none = (seen / further) ** shape * hyp2f1(shape, self.a, total, -begin / further)
+        there = self._mean_power(self.a, total, begin / (seen + begin))
+        none = self._mean_power(self.a, total, begin / (further + begin))
+        none = (seen / further) ** shape * none
         return np.clip(self.p_alive(customers) * (there - none), 0.0, 1.0)
 
     def _a(self) -> float:

@@ -28,14 +28,16 @@ class Queryable(Protocol):
         ...
 
 
-def stored_purchases(store: Queryable, currency: str, timezone: str) -> Purchases:
-    """Return the purchase days of the books in one currency."""
+def stored_purchases(
+    store: Queryable, currency: str, timezone: str, customers_max: int = CUSTOMERS_MAX
+) -> Purchases:
+    """Return the purchase days of the books in one currency, of about so many customers."""
     parameters: dict[str, Any] = {"currency": currency, "zone": timezone}
     (counted,) = store.query(
         f"SELECT uniqExact(customer_id) AS customers FROM v_attributions WHERE {IS_PURCHASE}",
         parameters,
     )
-    parameters["step"] = max(1, -(-int(counted["customers"]) // CUSTOMERS_MAX))
+    parameters["step"] = max(1, -(-int(counted["customers"]) // customers_max))
     rows = store.query(
         "SELECT customer_id, toInt32(toDate(occurred_at, {zone:String})) AS day,"
         " toInt64(toUnixTimestamp64Milli(min(occurred_at))) AS at_ms,"

@@ -201,6 +201,22 @@ def test_models_stay_finite_for_the_busiest_customers(model: RepeatModel) -> Non
     assert model.expected(past, weeks(52))[2] == pytest.approx(500, rel=0.2)
 
 
+@pytest.mark.parametrize(
+    "parameters", [[0.9, 10.4, 1e-4, 8000.0], [0.9, 10.4, 1.0, 1044.0], [0.6, 4.0, 3.0, 0.4]]
+)
+def test_bgnbd_expects_what_its_chances_add_up_to(parameters: list[float]) -> None:
+    """E[Y] is finite and right when nobody is seen to stop, near a = 1, and far ahead."""
+    fitted = bgnbd(parameters)
+    past = histories(WEEK, [0, 1, 5, 60, 400], [0, 40, 48.9, 48.99, 48.999], [49] * 5)
+    for ahead in (4.0, 52.0, 500.0):
+        assert np.isfinite(fitted.expected(past, weeks(ahead))).all()
+    short = 1e-3
+    rate = (parameters[0] + past.repeats) / (parameters[1] + past.age) * fitted.p_alive(past)
+    assert fitted.expected(past, weeks(short)) / short == pytest.approx(rate, rel=2e-3)
+    if parameters[2] < 0.01:
+        assert fitted.expected(past, weeks(52)) == pytest.approx(rate * 52, rel=0.01)
+
+
 def stopping(y: float, alpha: float, m: float, beta: float, n: float) -> float:
     """Return the integrand of DEF-PNBD."""
     return (alpha + y) ** -m * (beta + y) ** -n

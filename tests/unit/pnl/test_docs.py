@@ -57,9 +57,9 @@ def test_the_documented_defaults_are_the_defaults(tmp_path: Path) -> None:
 
 COMMANDS = (
     "demo", "run", "import", "simulate", "report", "explain", "verify", "doctor",
-    "resume", "repair", "rebuild",
+    "resume", "repair", "rebuild", "restate",
     "topics apply", "topics check", "migrate up", "migrate status",
-    "worker journeys", "worker sink", "worker auditor", "worker console",
+    "worker journeys", "worker sink", "worker auditor", "worker console", "worker periods", "close",
 )  # fmt: skip
 
 

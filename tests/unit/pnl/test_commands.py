@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from pnl.errors import Exit
 from pnl.simulator.simulation import generate, write
 from tests.unit.pnl.program import EXAMPLES, answer, pnl, server, start, stop, until_answering
 
@@ -242,14 +243,26 @@ def test_the_doctor_names_a_damaged_log(tmp_path: Path, facts: Path) -> None:
 
 
 def test_changed_rules_are_told_once(tmp_path: Path, facts: Path) -> None:
-    """New settings that decide amounts are used from now on, and one line says so."""
+    """Rules that change after all that is booked are used then, and one line says so."""
     costs = facts / "costs.jsonl"
     assert pnl("import", "costs", costs, cwd=tmp_path).stderr == ""
-    (tmp_path / "pnl.toml").write_text("[rates]\nloaded_per_hour_minor = 1\n", "utf-8")
+    later = '[[changes]]\nfrom = "2999-01-01"\nrates.loaded_per_hour_minor = 1\n'
+    (tmp_path / "pnl.toml").write_text(later, "utf-8")
     told = pnl("import", "costs", costs, cwd=tmp_path).stderr
     assert told.startswith("pnl: The settings that decide amounts have changed")
     assert told.count("\n") == 1
     assert pnl("import", "costs", costs, cwd=tmp_path).stderr == ""
+
+
+def test_changed_rules_for_what_is_booked_are_refused(tmp_path: Path, facts: Path) -> None:
+    """Nothing is appended; the sentence names the key, the date and what to do."""
+    costs = facts / "costs.jsonl"
+    answer("import", "costs", costs, cwd=tmp_path)
+    (tmp_path / "pnl.toml").write_text("[rates]\nloaded_per_hour_minor = 1\n", "utf-8")
+    refused = pnl("import", "costs", costs, cwd=tmp_path)
+    assert refused.returncode == Exit.MISTAKE
+    assert "[rates] loaded_per_hour_minor (3000, now 1)" in refused.stderr
+    assert "pnl restate --from beginning" in refused.stderr
 
 
 @pytest.fixture

@@ -98,6 +98,8 @@ class Stage:
     def finish(self, *workers: Worker) -> Found:
         """Drain, stop the workers that are left, check everything; return what is there."""
         self.await_drained()
+        if self.kept:
+            self.await_members(len(self.kept))  # one started again may not heed a signal yet
         for worker in workers:
             assert worker.stop() == Exit.OK, f"{worker.code}: {worker.said}"
         found = find(self.cluster.bootstrap, self.prefix)

@@ -11,7 +11,7 @@ from pnl.errors import UserError
 from pnl.reports.api import whole_contacts
 from pnl.reports.as_sheets import contacts_sheet, statement_sheet
 from pnl.reports.catalogue import CATALOGUE
-from pnl.reports.model import DIMENSIONS, Scope
+from pnl.reports.model import DIMENSIONS, Scope, View
 from pnl.reports.period import parse_period
 from pnl.reports.queries import Reports
 from pnl.reports.render import (
@@ -37,10 +37,11 @@ def report(reports: Reports, args: Mapping[str, Any]) -> Answer:
         made = CATALOGUE[name]
         sheet = reports.sheet(name, scope, by, options)
         return _answered(sheet, made, shown, define=args["define"])
+    if name == "statement":
+        view = _view(options)
+        return _statement(reports, scope, by, shown, view, define=args["define"])
     if options:
         raise UserError(f"{name} has no option {next(iter(options))!r}; its options: none.")
-    if name == "statement":
-        return _statement(reports, scope, by, shown, define=args["define"])
     listed = whole_contacts(reports, scope, by or ("queue",))
     if shown in BINARY or args["define"]:
         sheet = contacts_sheet(listed)
@@ -49,14 +50,25 @@ def report(reports: Reports, args: Mapping[str, Any]) -> Answer:
 
 
 def _statement(
-    reports: Reports, scope: Scope, by: tuple[str, ...], shown: str, *, define: bool
+    reports: Reports, scope: Scope, by: tuple[str, ...], shown: str, view: View, *, define: bool
 ) -> Answer:
     if define:
         return Answer(render_lines(cast("Format", shown)))
-    found = reports.statement(scope, by)
+    found = reports.statement(scope, by, view)
     if shown in BINARY:
         return _answered(statement_sheet(found), None, shown, define=False)
     return Answer(render_statement(found, cast("Format", shown)))
+
+
+def _view(options: Mapping[str, str]) -> View:
+    for name in options:
+        if name != "view":
+            raise UserError(f"statement has no option {name!r}; its options: view.")
+    view = options.get("view", "restated")
+    for known in ("restated", "reported"):
+        if view == known:
+            return known
+    raise UserError(f"There is no view {view!r}: the views are restated and reported.")
 
 
 def _answered(sheet: Sheet, made: SheetReport | None, shown: str, *, define: bool) -> Answer:

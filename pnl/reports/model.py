@@ -27,6 +27,8 @@ LineName: TypeAlias = Literal[
 ]  # fmt: skip
 TotalName: TypeAlias = Literal["A", "B", "C", "booked_result"]
 MemoName: TypeAlias = Literal["M1", "M2", "M3", "M4", "M5", "M6", "M7", "M8", "M9"]
+View: TypeAlias = Literal["restated", "reported"]
+"""All that is effective in the period, or what stood in the ledger when it was closed."""
 MemoUnit: TypeAlias = Literal["amount_minor", "ppm", "count"]
 
 
@@ -195,7 +197,9 @@ class Unbooked:
 class Statement:
     """The profit-and-loss account of a scope. Memo, bridge, reconciliation ignore filters.
 
-    `estimates` stand below the booked result; `payroll` is None where none was paid.
+    `estimates` stand below the booked result; `payroll` is None where none was paid. `closed_at` is
+    when the period that the scope is was closed, None if it is not or no period; as `reported`
+    the figures are those of the ledger at that moment, and the order facts those known now.
     """
 
     scope: Scope
@@ -210,10 +214,14 @@ class Statement:
     unbooked: tuple[Unbooked, ...]
     estimates: tuple[Estimate, ...] = ()
     payroll: Payroll | None = None
+    view: View = "restated"
+    closed_at: Millis | None = None
 
     @property
     def reconciles(self) -> bool:
         """Whether bridge, M2 and the order facts agree, as they must while nothing moves."""
+        if self.view == "reported":
+            return self.bridge.adds_up
         return self.bridge.adds_up and self.bridge.net_minor == self.reconciliation.net_minor
 
     def line(self, name: str) -> StatementLine:

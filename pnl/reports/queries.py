@@ -5,10 +5,12 @@ Nothing here reads a clock but `freshness`, which says how old the newest figure
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
 from pnl.reports import contacts as contacts_report
+from pnl.reports.as_reported import closing_if_any, reported_statement
 from pnl.reports.catalogue import sheet_report
 from pnl.reports.contact_list import contact_list
 from pnl.reports.entries import entries
@@ -31,6 +33,7 @@ from pnl.reports.model import (
     Headlines,
     Scope,
     Statement,
+    View,
 )
 from pnl.reports.quality import quality
 from pnl.reports.sheet import Asking, Sheet
@@ -61,8 +64,21 @@ class Reports:
         """Return a cheap mark that changes whenever any figure may have changed."""
         return version(self.store)
 
-    def statement(self, scope: Scope, by: tuple[str, ...] = ()) -> Statement:
-        """Return the statement; with `by` each line has groups that add up to it."""
+    def statement(
+        self, scope: Scope, by: tuple[str, ...] = (), view: View = "restated"
+    ) -> Statement:
+        """Return the statement; with `by` each line has groups that add up to it.
+
+        As `reported` it is that of a closed period; BadRequest if the scope is none.
+        """
+        if view == "reported":
+            return reported_statement(self.store, self.policy, as_of(self.store), scope, by)
+        closing = closing_if_any(self.store, scope)
+        return replace(
+            self._restated(scope, by), closed_at=None if closing is None else closing.closed_at
+        )
+
+    def _restated(self, scope: Scope, by: tuple[str, ...]) -> Statement:
         # A batch is stored table by table, so a reader can meet half of one. It is read again
         # when figures disagree; if they still do, the difference is real and must be seen.
         for _ in range(READS_MAX - 1):

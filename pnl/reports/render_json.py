@@ -38,6 +38,8 @@ def statement_json(statement: Statement) -> Json:
     return {
         "report": "statement",
         **_head(statement.scope, statement.timezone, statement.as_of, statement.by),
+        "view": statement.view,
+        "closed_at": None if statement.closed_at is None else rfc3339(statement.closed_at),
         "lines": [_line(line, bool(statement.by)) for line in statement.lines],
         "totals": [
             {"total": total.total, "amount_minor": total.amount_minor} for total in statement.totals

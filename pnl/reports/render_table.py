@@ -73,11 +73,11 @@ def statement_table(statement: Statement) -> str:
         ("Net", money_text.column(facts.net_minor, currency)),
     ]
     parts = [
-        _head("Statement", statement.scope, statement.timezone, statement.as_of),
+        _head(_title(statement), statement.scope, statement.timezone, statement.as_of),
         table(columns, rows),
         _estimates(statement),
         "Memo, company-wide\n" + table(_plain(3), memo),
-        "Order facts\n" + table(_plain(2), orders),
+        f"{_facts_title(statement)}\n" + table(_plain(2), orders),
     ]
     if statement.payroll is not None:
         paid, shown = statement.payroll.paid_minor, statement.payroll.in_lines_minor
@@ -94,6 +94,18 @@ def statement_table(statement: Statement) -> str:
         ]
         parts.append("Costs that no line takes yet\n" + table(_plain(2), unbooked))
     return "\n\n".join(parts)
+
+
+def _title(statement: Statement) -> str:
+    """Return the heading: whether the period is closed, and which of its two views this is."""
+    if statement.closed_at is None:
+        return "Statement" if statement.scope.end is None else "Statement, provisional"
+    closed = f"closed {moment(statement.closed_at, statement.timezone)}"
+    return f"Statement as {statement.view}, {closed}"
+
+
+def _facts_title(statement: Statement) -> str:
+    return "Order facts" if statement.view == "restated" else "Order facts, as known now"
 
 
 def contacts_table(report: ContactsReport) -> str:

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -16,12 +15,10 @@ from pnl.reports.as_reported import closings
 from pnl.reports.model import BadRequest
 from pnl.reports.restatement import RESTATEMENT, restatement
 from pnl.reports.sheet import Asking, Sheet
-from processors.policy import HOUR_MS, Policy
-from processors.results import Cause, Entry, LedgerRecord
+from pnl.restating.restate import restate
+from processors.policy import BEGINNING, HOUR_MS, Policy, book_of
 from processors.statement import LINES
-from streams import topics
 from streams.facts import Contact, Cost, Fact, Order
-from streams.log import Outgoing
 from tests.support.books import at
 from tests.support.company import NOW, Company
 from tests.support.facts import MINUTE, contact, cost, line, order, refund
@@ -104,38 +101,13 @@ def founded(
 
 
 def correct_the_rate(company: Company) -> None:
-    """Book the handling of April at the corrected rate, and go on by it.
-
-    This is what accepting a restatement of the configuration leaves behind: a difference for
-    every leg, caused by the configuration.
-    """
-    rows = company.store.query(
-        "SELECT customer_id, leg_id, agent_id, toUnixTimestamp64Milli(any(effective_at)) AS at,"
-        " sum(amount_minor) AS total FROM v_ledger WHERE line = 'C1' AND month = 202404"
-        " GROUP BY customer_id, leg_id, agent_id HAVING total != 0"
-    )
+    """Restate everything by the corrected rate, accept that, and go on by it."""
     company.worker.close()
-    for row in rows:
-        record = LedgerRecord(
-            customer_id=row["customer_id"],
-            booked_at=company.clock.now_ms(),
-            cause=Cause(
-                fact="configuration", id="rates", revision=1, topic=topics.CONTACTS, partition=0,
-                offset=0,
-            ),
-            batch_id="restated",
-            policy=CORRECTED.version,
-            entries=(
-                Entry(
-                    line="C1", basis="standard", amount_minor=row["total"] * 600 // 3600,
-                    currency="GBP", effective_at=row["at"], leg_id=row["leg_id"],
-                    agent_id=row["agent_id"],
-                ),
-            ),
-        )  # fmt: skip
-        company.log.append(
-            topics.LEDGER, [Outgoing(row["customer_id"].encode(), msgspec.json.encode(record))]
-        )
+    done = restate(
+        company.log, book_of(CORRECTED), company.clock, since=BEGINNING, accept=True,
+        code_version="test",
+    )  # fmt: skip
+    assert done.written
     while company.sink.step(NOW):
         pass
     company.begin(CORRECTED)
@@ -160,6 +132,12 @@ def history(company: Company) -> dict[str, int]:
     company.at(at("2024-12-01"))
     correct_the_rate(company)
     company.settle()
+    view = company.reports.statement(company.scope(PERIOD), view="reported")
+    assert {each.line: each.amount_minor for each in view.lines if each.amount_minor} == reported
+    assert view.reconciles
+    assert view.closed_at == at("2024-05-03")
+    groups = company.reports.statement(company.scope(PERIOD), ("agent",), view="reported").lines
+    assert all(sum(g.amount_minor for g in each.groups) == each.amount_minor for each in groups)
     return reported
 
 

@@ -78,6 +78,8 @@ def test_the_statement_in_json_keeps_its_contract(books: Books, reports: Reports
         "as_of": "2024-06-12T08:00:00Z",
         "by": ["queue"],
         "filters": {},
+        "view": "restated",
+        "closed_at": None,
         "memo_scope": "company",
         "reconciliation": {
             "orders_minor": 1000,
@@ -299,7 +301,7 @@ def test_the_statement_as_a_table_shows_what_it_covers(books: Books, reports: Re
     fill(books)
     text = render_statement(reports.statement(JUNE, ("queue",)), "table")
     lines = text.splitlines()
-    assert lines[0] == "Statement"
+    assert lines[0] == "Statement, provisional"
     assert lines[1] == (
         "1 Jun 2024 to 1 Jul 2024 (not included) · Europe/London · GBP"
         " · as of 2024-06-12 09:00:00 BST"

@@ -9,6 +9,7 @@ whatever the books hold.
 import json
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +17,7 @@ from pnl.reports.catalogue import CATALOGUE
 from pnl.reports.definitions import definition_of
 from pnl.reports.model import Scope
 from pnl.reports.queries import Reports
-from pnl.reports.sheet import Sheet, SheetReport
+from pnl.reports.sheet import Sheet, SheetColumn, SheetReport
 from pnl.reports.sheet_json import schema
 from processors.policy import Policy
 from sinks.store import Store
@@ -27,13 +28,23 @@ PAGE: Final = "README.md"
 
 def documents(reports: Reports) -> dict[str, str]:
     """Return file name -> text: a schema for each report, and the page that explains all."""
-    sheets = [(CATALOGUE[name], reports.sheet(name, Scope(currency="GBP"))) for name in CATALOGUE]
+    all_of = [(CATALOGUE[name], _views(CATALOGUE[name], reports)) for name in CATALOGUE]
     found = {
-        f"{report.name}.schema.json": json.dumps(schema(report, sheet), indent=2) + "\n"
-        for report, sheet in sheets
+        f"{report.name}.schema.json": json.dumps(schema(report, *views.values()), indent=2) + "\n"
+        for report, views in all_of
     }
-    parts = [_HEAD, *(_section(report, sheet) for report, sheet in sheets)]
+    parts = [_HEAD, *(_section(report, views) for report, views in all_of)]
     return {PAGE: "\n".join(parts), **found}
+
+
+def _views(report: SheetReport, reports: Reports) -> dict[str, Sheet]:
+    """Return a sheet per view of a report; most have one, without a name."""
+    scope = Scope(currency="GBP")
+    if not report.views:
+        return {"": reports.sheet(report.name, scope)}
+    return {
+        view: reports.sheet(report.name, scope, options={"view": view}) for view in report.views
+    }
 
 
 _HEAD: Final = """# Reports that are tables
@@ -43,18 +54,24 @@ is read stands in [reports.md](../../reports.md). `pnl report NAME --define` pri
 """
 
 
-def _section(report: SheetReport, sheet: Sheet) -> str:
+def _section(report: SheetReport, views: Mapping[str, Sheet]) -> str:
     lines = [f"## {report.name}", "", f"{report.title}. {report.summary}", ""]
     if report.dimensions:
         lines += [f"`--by` {', '.join(report.dimensions)}.", ""]
     lines += [f"* `--set {name}=…`: {text}" for name, text in report.options.items()]
     lines += [""] if report.options else []
-    lines += ["| column | unit | basis | means |", "|---|---|---|---|"]
-    for column in sheet.columns:
-        cited = f" ({column.definition})" if column.definition else ""
-        meaning = f"{column.title}. {definition_of(report, column)}{cited}"
-        lines.append(f"| {column.name} | {column.unit} | {column.basis} | {_cell(meaning)} |")
-    return "\n".join([*lines, ""])
+    for view, sheet in views.items():
+        lines += [f"`view={view}`", ""] if view else []
+        lines += ["| column | unit | basis | means |", "|---|---|---|---|"]
+        lines += [_line(report, column) for column in sheet.columns]
+        lines += [""]
+    return "\n".join(lines)
+
+
+def _line(report: SheetReport, column: SheetColumn) -> str:
+    cited = f" ({column.definition})" if column.definition else ""
+    meaning = f"{column.title}. {definition_of(report, column)}{cited}"
+    return f"| {column.name} | {column.unit} | {column.basis} | {_cell(meaning)} |"
 
 
 def _cell(text: str) -> str:

@@ -24,12 +24,11 @@ WORDS: Final[Mapping[str, str]] = {
     " resolved, and the customer said good or nothing; silence is no praise, so the response rate"
     " stands beside it.",
     "M47": "Whoever takes the contact, it should go the same. Spread: the deviation between units"
-    " beyond that of chance (tau of DEF-POOL); least and most after shrinkage. Unnamed.",
-    "G-AGENT": "Units with 30 cases or more; of fewer nothing is said.",
+    " beyond that of chance (tau of DEF-POOL); least and most after shrinkage. Units of"
+    " fewer than 30 cases are left out; none is named.",
     "G-LOAD": "Nobody works at the limit for hours. Alert: occupancy above 85 % for 2 hours, of an"
     " agent or of those who served a queue that day, in half hours; every window of that length in"
     " a stretch is above it as a whole.",
     "W79": "What the centre decides stands apart from what is laid on it: overhead, technology,"
     " facilities (C5) are allocated and in no controllable result.",
-    "R4": "Orders for products and upgrades sold in a contact of which something was taken back.",
 }

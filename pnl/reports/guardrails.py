@@ -13,6 +13,7 @@ from pnl.reports import service_counts
 from pnl.reports.grouping import Key, key_heads
 from pnl.reports.guardrail_words import WORDS
 from pnl.reports.model import CONTACT_DIMENSIONS, BadRequest
+from pnl.reports.opportunities import WORDS as OPPORTUNITY_WORDS
 from pnl.reports.opportunities import returns
 from pnl.reports.service import choice, whole_number
 from pnl.reports.service_measures import cells, with_interval
@@ -198,7 +199,7 @@ def _consistency(asking: Asking) -> Sheet:
     columns = (
         SheetColumn("measure", "Measure", "text", "M47"),
         SheetColumn("across", "Across", "text", "M47"),
-        SheetColumn("units", "of 30 cases or more", "count", "G-AGENT"),
+        SheetColumn("units", "of 30 cases or more", "count", "M47"),
         SheetColumn("mean_ppm", "Mean", "ppm", "M47"),
         SheetColumn("spread_ppm", "Spread", "ppm", "M47"),
         SheetColumn("least_ppm", "Least", "ppm", "M47"),
@@ -381,5 +382,6 @@ GUARDRAILS: Final = SheetReport(
     make=make,
     dimensions=CONTACT_DIMENSIONS,
     options=OPTIONS,
-    definitions=WORDS,
+    definitions={**WORDS, "R4": OPPORTUNITY_WORDS["R4"]},
+    views=tuple(_VIEWS),
 )

@@ -20,6 +20,7 @@ from pnl.reports.model import DIMENSIONS, BadRequest
 from pnl.reports.service import choice
 from pnl.reports.service_counts import Counts, scoped
 from pnl.reports.service_measures import cells, shares, with_interval
+from pnl.reports.service_words import WORDS as SERVICE_WORDS
 from pnl.reports.sheet import Asking, Cell, Row, Sheet, SheetColumn, SheetReport
 from pnl.reports.sql import COLUMN_OF
 from processors.coaching import Skill, coached
@@ -27,11 +28,12 @@ from processors.measures import CASES_MIN
 from processors.money import divide_half_even
 
 WORDS: Final[Mapping[str, str]] = {
-    "RUL-DIMS": "A chain's queue, team, agent, channel, reason and kind are those of its last"
-    " connected leg, else of its last; its offers stand there, whichever leg made them.",
+    name: SERVICE_WORDS[name] for name in ("RUL-DIMS", "G-AGENT")
+} | {
     "M4": "Offers as the contact's facts state them, of handled contacts. Missed: the customer was"
     " eligible and nothing was offered. Declined: offered and not accepted. An offer made to"
-    " somebody not eligible is in no rate and stands apart.",
+    " somebody not eligible is in no rate and stands apart. All offers of a chain stand in its"
+    " row, whichever leg made them.",
     "M4-OFFERED": "Offered / eligible, of those who were eligible.",
     "M4-ACCEPTED": "Accepted / offered, of all that was offered.",
     "W73": "Offers made in contacts whose case stands unresolved / offers made in contacts of which"
@@ -39,9 +41,8 @@ WORDS: Final[Mapping[str, str]] = {
     "R4": "Orders for products and upgrades sold in a contact, and what of them was taken back"
     " since (refunds, chargebacks, credit notes, cancellations). It grows: half of all refunds come"
     " within 9 days, 95 % within 109.",
-    "G-AGENT": "By agent a rate needs 30 cases and is drawn to the mean of all agents by how little"
-    " it knows (DEF-POOL). A hint is given only where the interval leaves that mean out. Rows stand"
-    " in the order of ids: this is a list for coaching, not a ranking.",
+    "G-COACH": "A hint is given only where an agent's interval leaves the mean of all agents out."
+    " Rows stand in the order of ids: this is a list for coaching, not a ranking.",
 }
 
 _OFFERS: Final = (
@@ -78,7 +79,7 @@ _COACHING: Final = (
     *with_interval("accepted_ppm", "Accepted / offered", "ppm", "G-AGENT"),
     *with_interval("in_unresolved_ppm", "Made in unresolved", "ppm", "G-AGENT"),
     *with_interval("returned_orders_ppm", "Orders with a return", "ppm", "G-AGENT"),
-    SheetColumn("hint", "Surely differs", "text", "G-AGENT"),
+    SheetColumn("hint", "Surely differs", "text", "G-COACH"),
 )
 
 
@@ -216,7 +217,7 @@ def _coaching(asking: Asking) -> Sheet:
         for each in coached(_SKILLS, counts)
     ]
     notes = [
-        WORDS["G-AGENT"],
+        f"{WORDS['G-AGENT']} {WORDS['G-COACH']}",
         "A difference is a question to ask, not an answer: queues and customers differ too.",
     ]
     return asking.sheet("opportunities", "Coaching", _COACHING, rows, notes=notes)
@@ -250,4 +251,5 @@ OPPORTUNITIES: Final = SheetReport(
     options={"view": "offers (default), returns of what was sold in contacts, coaching"},
     definitions=WORDS,
     filters=DIMENSIONS,
+    views=tuple(_VIEWS),
 )

@@ -168,7 +168,8 @@ class SheetReport:
 
     `dimensions`: what `--by` takes; those of them that are in DIMENSIONS can be filtered by too,
     and `filters` names more. `options`: name -> what it takes and what it is by default.
-    `definitions`: id -> what it means, of the ids this report brings along.
+    `definitions`: id -> what it means, of the ids this report brings along. `views`: what the
+    option `view` takes, the default first, where it chooses the columns.
     """
 
     name: str
@@ -179,6 +180,7 @@ class SheetReport:
     options: Mapping[str, str] = field(default_factory=dict)
     definitions: Mapping[str, str] = field(default_factory=dict)
     filters: tuple[str, ...] = ()
+    views: tuple[str, ...] = ()
 
     def asked(self, asking: Asking) -> Sheet:
         """Return the sheet. BadRequest says which part of the question it cannot obey."""

@@ -140,19 +140,25 @@ def _text(sheet: Sheet, column: SheetColumn, cell: Cell) -> str:
     return str(_cell(column, cell))
 
 
-def schema(report: SheetReport, sheet: Sheet) -> Json:
-    """Return the JSON Schema of a report, from a sheet of it: its columns are what it promises."""
+def _name(column: SheetColumn) -> str:
+    return column.name
+
+
+def schema(report: SheetReport, *sheets: Sheet) -> Json:
+    """Return the JSON Schema of a report, from a sheet of each view: its columns are promised."""
     row = {
         column.name: {
             **_TYPES[column.unit],
             "type": [_TYPES[column.unit]["type"], "null"],
             "title": column.title,
         }
+        for sheet in sheets
         for column in sheet.columns
     }
+    always = [name for name in row if all(name in map(_name, each.columns) for each in sheets)]
     text, flag = {"type": "string"}, {"type": "boolean"}
     day = {"type": ["string", "null"], "format": "date"}
-    rows = {"type": "object", "properties": row, "required": list(row)}
+    rows = {"type": "object", "properties": row, "required": always}
     column = {"type": "object", "additionalProperties": text}
     properties: Json = {
         "report": {"const": report.name},

@@ -46,9 +46,9 @@ COLUMNS: Final = (
     SheetColumn("service_level_ppm", "Service level", "ppm", "DEF-SERVICE-LEVEL", "estimated"),
     SheetColumn("service_level_ppm_low", "from", "ppm", "DEF-SERVICE-LEVEL", "estimated"),
     SheetColumn("service_level_ppm_high", "to", "ppm", "DEF-SERVICE-LEVEL", "estimated"),
-    SheetColumn("abandon_ppm", "Gave up", "ppm", "KPI-ABANDON", "estimated"),
-    SheetColumn("abandon_ppm_low", "from", "ppm", "KPI-ABANDON", "estimated"),
-    SheetColumn("abandon_ppm_high", "to", "ppm", "KPI-ABANDON", "estimated"),
+    SheetColumn("abandon_ppm", "Gave up", "ppm", "DEF-GAVE-UP", "estimated"),
+    SheetColumn("abandon_ppm_low", "from", "ppm", "DEF-GAVE-UP", "estimated"),
+    SheetColumn("abandon_ppm_high", "to", "ppm", "DEF-GAVE-UP", "estimated"),
     SheetColumn("outside_ppm", "Outside", "ppm", "DEF-OBSERVED"),
     SheetColumn("payroll_minor", "Pay", "amount_minor", "DEF-PAY", "standard"),
     SheetColumn("margin_minor", "Customers' margin", "amount_minor", "DEF-WORTH", "estimated"),
@@ -193,7 +193,7 @@ WHATIF: Final = SheetReport(
         " is outside what was observed, and nothing is said of it.",
         "DEF-SERVICE-LEVEL": "Contacts answered within the time asked for / all that came, those"
         " who gave up among them.",
-        "KPI-ABANDON": "Contacts that gave up / all that came: inbound, on channels where anybody"
+        "DEF-GAVE-UP": "Contacts that gave up / all that came: inbound, on channels where anybody"
         " ever gave up.",
         "DEF-PAY": "Change of what the shifts cost: minus is more spent.",
         "DEF-WORTH": "Standard margin on net revenue of products and upgrades that known customers"

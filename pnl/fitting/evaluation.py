@@ -57,6 +57,8 @@ class Evaluation:
     horizon_days: int
     customers: int
     gone: int
+    purchases: int
+    expected_purchases: float | None
     fit: ChurnFit
     scores: tuple[Score, ...]
     deciles: tuple[Decile, ...]
@@ -110,6 +112,10 @@ def evaluate(
         horizon_days=horizon_days,
         customers=len(now.gone),
         gone=int(now.gone.sum()),
+        purchases=int(bought.count(now.snapshot.customers, day, day + horizon_days).sum()),
+        expected_purchases=None
+        if fit.repeat is None
+        else float(fit.repeat.model.expected(past, horizon).sum()),
         fit=fit,
         scores=tuple(found),
         deciles=tenths,

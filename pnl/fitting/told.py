@@ -137,6 +137,8 @@ def evaluation_as_json(found: Evaluation) -> dict[str, Any]:
         "customers": found.customers,
         "no_purchase": found.gone,
         "no_purchase_share": found.gone / found.customers if found.customers else None,
+        "purchases": found.purchases,
+        "expected_purchases": found.expected_purchases,
         "label": found.fit.label,
         "reason": found.fit.reason or None,
         "calibration": None

@@ -1,0 +1,137 @@
+"""Order histories in, models out: what `pnl evaluate churn` reads and `pnl fit churn` keeps."""
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pnl.cli.app import outcome
+from pnl.errors import UserError
+from pnl.fitting.churn import fit_churn
+from pnl.fitting.order_history import Columns, read_history
+from pnl.fitting.told import BadModel, model_as_json, risk_model, value_models
+from tests.support.cdnow import CALIBRATED, FILE, bought
+
+
+def written(folder: Path, name: str, text: str) -> Path:
+    """Return a file with this text."""
+    path = folder / name
+    path.write_text(text, "utf-8")
+    return path
+
+
+def test_a_history_is_read_whatever_its_columns_are_called(tmp_path: Path) -> None:
+    """CSV by common names or given ones, JSON lines, with and without amounts."""
+    named = written(tmp_path, "a.csv", "Customer ID,Invoice Date,Total\nx,2024-01-02,3.50\n")
+    given = written(tmp_path, "b.csv", "who;x,when\n".replace(";", ",") + "x,1,20240102\n")
+    lines = written(tmp_path, "c.jsonl", '{"customer": "x", "date": "2024-01-02T10:00:00Z"}\n')
+    for path, columns in (
+        (named, None),
+        (given, Columns(customer="who", time="when", amount="x")),
+        (lines, None),
+    ):
+        found = read_history(path, columns).purchases
+        assert found.customers == ("x",)
+        assert found.day.tolist() == [19724]
+
+
+def test_orders_are_net_of_their_refunds_and_the_rest_is_counted(tmp_path: Path) -> None:
+    """Facts as we import them: revisions, refunds, guests, adjustments; what is left is bought."""
+    order: dict[str, Any] = {
+        "order_id": "1", "customer_id": "x", "kind": "sale", "occurred_at": "2024-01-02",
+        "lines": [{"amount_minor": 500}], "revision": 1,
+    }  # fmt: skip
+    facts = [
+        order,
+        order | {"revision": 2, "lines": [{"amount_minor": 700}]},
+        order | {"revision": 0, "lines": [{"amount_minor": 1}]},
+        order | {"order_id": "2", "occurred_at": "2024-02-02"},
+        order | {"order_id": "3", "kind": "refund", "refund_of": "2"},
+        order | {"order_id": "4", "customer_id": None},
+        order | {"order_id": "5", "kind": "adjustment"},
+        order | {"order_id": "6", "kind": "refund"},
+        order | {"order_id": "7", "withdrawn": True},
+        order | {"order_id": "8", "kind": "cancellation", "refund_of": "9"},
+    ]
+    path = written(tmp_path, "o.jsonl", "\n".join(json.dumps(fact) for fact in facts))
+    found = read_history(path)
+    assert found.rows == len(facts)
+    assert found.purchases.minor.tolist() == [70_000]
+    assert sum(found.left_out.values()) == 6
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "why"),
+    [
+        ("a.csv", "customer,date,amount\nx,yesterday,1\n", "line 2: 'yesterday' is no date"),
+        ("a.csv", "customer,date,amount\nx,2024-01-01,NaN\n", "is no amount"),
+        ("a.csv", "buyer,date\nx,2024-01-01\n", "name it with --customer"),
+        ("a.jsonl", "{\n", "line 1 is not JSON"),
+        ("a.jsonl", "[]\n", "no JSON object"),
+        ("a.parquet", "", "not from Parquet"),
+        ("a.doc", "", "does not tell the format"),
+    ],
+)
+def test_what_cannot_be_read_is_named(tmp_path: Path, name: str, text: str, why: str) -> None:
+    """The file, the line and what is wrong."""
+    with pytest.raises(UserError, match=why):
+        read_history(written(tmp_path, name, text))
+
+
+def test_a_model_file_scores_as_the_fit_did() -> None:
+    """Through JSON and back: the same risk of everybody, calibrated or observed."""
+    past = bought().on(CALIBRATED).histories
+    for day in (CALIBRATED, CALIBRATED - 270):
+        fit = fit_churn(bought(), day)
+        told = json.loads(json.dumps(model_as_json(fit, "USD")))
+        before, after = fit.risk_model.risk(past), risk_model(told).risk(past)
+        assert np.array_equal(before, after, equal_nan=True)
+        assert (value_models(told) is None) == (fit.spend is None)
+
+
+def test_a_file_that_is_no_model_is_refused() -> None:
+    """Another format, or a version of later."""
+    with pytest.raises(BadModel, match="is no contact-pnl"):
+        risk_model({"format": "other"})
+    with pytest.raises(BadModel, match="version is 2"):
+        value_models({"format": "contact-pnl customer model", "version": 2})
+
+
+def test_evaluate_says_how_good_the_risk_would_have_been(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The command prints JSON: scores beside the baseline, tenths, what was left out."""
+    assert outcome(["evaluate", "churn", str(FILE), "--as-of", "1997-09-30"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    scores = {score["score"]: score for score in told["scores"]}
+    assert scores["risk"]["auc"] >= scores["repeats, then days since last purchase"]["auc"]
+    assert told["decile_gap_max"] < 0.08
+    assert told["label"] == "calibrated"
+    assert told["history"]["left_out"] == {"worth nothing, after refunds": 8}
+    assert len(told["deciles"]) == 10
+
+
+def test_evaluate_refuses_a_history_that_is_too_short(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit 2 and one sentence."""
+    path = tmp_path / "s.csv.gz"
+    path.write_bytes(gzip.compress(b"customer,date\nx,2024-01-01\ny,2024-01-05\n"))
+    assert outcome(["evaluate", "churn", str(path)]) == 2
+    assert "does not hold 90 days" in capsys.readouterr().err
+
+
+def test_fit_keeps_a_model_of_the_books(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`pnl fit churn` writes the model file into the data folder and says what it holds."""
+    examples = FILE.parent
+    data = ["--data", str(tmp_path / "data")]
+    orders = ["--map", str(examples / "orders_small.toml"), str(examples / "orders_small.csv")]
+    assert outcome(["import", "orders", *orders, *data]) == 0
+    assert outcome(["fit", "churn", *data]) == 0
+    assert "no model is fitted (2 customers bought again; 30 are needed)" in capsys.readouterr().out
+    model = json.loads((tmp_path / "data" / "churn.json").read_text("utf-8"))
+    assert (model["label"], model["repeat"], model["customers"]) == ("observed", None, 4)
+    assert outcome(["fit", "churn", "--as-of", "1999-01-01", *data]) == 2

@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 
 import numpy as np
 
-from pnl.reports.incremental import SEGMENT, UNKNOWN_THETA, Thetas, incremental
+from pnl.reports.incremental import OPTION, SEGMENT, UNKNOWN_THETA, Thetas, incremental, thetas_of
 from pnl.reports.model import CONTACT_DIMENSIONS, BadRequest, Scope
 from pnl.reports.path_store import Fixed, PathStore, StoredPaths, Values, walks_of
 from pnl.reports.sheet import Asking, Cell, Row, Sheet, SheetColumn, SheetReport
@@ -73,6 +73,7 @@ def make(asking: Asking) -> Sheet:
     asking = replace(asking, by=asking.by or ("channel",))
     models = models_of(asking.options.get("model", LIVE))
     view = View(asking)
+    view.thetas = thetas_of(asking)
     rows, total = view.rows({model: view.split(model) for model in models})
     columns = [
         SheetColumn("slot", "Slot", "text", "DEF-SLOT"),
@@ -267,7 +268,8 @@ CHANNELS: Final = SheetReport(
     make=make,
     dimensions=CONTACT_DIMENSIONS,
     options={
-        "model": f"one or more of {', '.join(CHANNEL_MODELS)}, separated by commas, or all [live]"
+        "model": f"one or more of {', '.join(CHANNEL_MODELS)}, separated by commas, or all [live]",
+        "incremental": OPTION,
     },
     definitions=DEFINITIONS,
     filters=("product_class",),

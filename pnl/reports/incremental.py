@@ -9,10 +9,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from math import sqrt
-from typing import Final, TypeAlias
+from threading import Lock
+from typing import TYPE_CHECKING, Final, TypeAlias
 
+from pnl.reports.model import BadRequest
+from pnl.reports.sheet import Asking
 from processors.lift import IncrementalShare
 from processors.money import PPM, divide_half_even
+
+if TYPE_CHECKING:
+    from pnl.lifting.from_store import Known
 
 SEGMENT: Final = ("queue", "channel", "reason")
 """What tells segments apart (DEF-SEG), as far as a contact's own dimensions go."""
@@ -23,8 +29,9 @@ Segment: TypeAlias = tuple[str, ...]
 Thetas: TypeAlias = Mapping[Segment, IncrementalShare]
 
 UNKNOWN_THETA: Final = (
-    "Incremental is empty where no incremental share (theta) is known: it takes enough contacts"
-    " and customers without contact to compare (pnl report outcomes)."
+    "Incremental is empty where for some of the credit no incremental share (theta) is known: it"
+    " takes a comparison with customers without contact that is matched well enough and finds"
+    " nothing before the contact (pnl report outcomes)."
 )
 
 
@@ -35,6 +42,34 @@ class Incremental:
     amount_minor: int
     low_minor: int
     high_minor: int
+
+
+ON: Final = "on"
+OPTION: Final = "on, or off, which saves the seconds that comparing takes [on]"
+_lock: Final = Lock()
+_last: list[tuple["Known", Thetas]] = []
+
+
+def thetas_of(asking: Asking) -> Thetas:
+    """Return what is known of theta, of all that is in the books; nothing if it is not asked for.
+
+    The comparison takes a while, so that of the books as they are is kept.
+    """
+    asked = asking.options.get("incremental", ON)
+    if asked not in (ON, "off"):
+        raise BadRequest(f"incremental must be on or off, not {asked!r}.")
+    if asked == "off":
+        return {}
+    from pnl.lifting.contrasts import thetas
+    from pnl.lifting.from_store import known
+
+    found = known(asking.store, asking.policy, asking.as_of)
+    if found is None:
+        return {}
+    with _lock:
+        if not _last or _last[0][0] is not found:
+            _last[:] = [(found, thetas(found, asking.policy.version))]
+        return _last[0][1]
 
 
 def theta_of(thetas: Thetas, values: Mapping[str, str]) -> tuple[Segment, IncrementalShare] | None:

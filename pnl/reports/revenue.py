@@ -14,7 +14,7 @@ from typing import Any, Final
 from pnl.reports.bootstrap import ratio_interval
 from pnl.reports.contacts import INTERVAL_CHAINS_MIN, half_width, per
 from pnl.reports.grouping import ROWS, TIMES, Key, key_heads
-from pnl.reports.incremental import UNKNOWN_THETA, Incremental, incremental
+from pnl.reports.incremental import OPTION, UNKNOWN_THETA, Incremental, incremental, thetas_of
 from pnl.reports.memo import ppm
 from pnl.reports.model import CONTACT_DIMENSIONS, BadRequest
 from pnl.reports.revenue_counts import (
@@ -53,8 +53,9 @@ def make(asking: Asking) -> Sheet:
         asking = replace(asking, by=(cohort, *asking.by))
     if "product_class" in asking.by:
         raise BadRequest("--by product_class splits what was sold, not contacts: filter by it.")
+    thetas = thetas_of(asking) if chosen["view"] == "cohort" else {}
     question = RevenueQuestion(
-        asking, chosen["view"], chosen["per"], chosen["interval"], _seed(asking), {}
+        asking, chosen["view"], chosen["per"], chosen["interval"], _seed(asking), thetas
     )
     return _by_period(question) if question.view == "period" else _by_cohort(question)
 
@@ -104,7 +105,8 @@ def _by_cohort(question: RevenueQuestion) -> Sheet:
     total = _row(question, (), totals[()], intervals[1], whole)
     total = (*(None for _ in question.by), *total)
     notes = [EVERYBODY]
-    if not question.thetas:
+    place = [column.name for column in columns].index("incremental_per_minor")
+    if any(row[place] is None for row in made):
         notes.append(UNKNOWN_THETA)
     if any(row["handled_n"] < INTERVAL_CHAINS_MIN for row in rows.values()):
         notes.append(f"Below {INTERVAL_CHAINS_MIN} handled nothing is said per {one}.")
@@ -236,6 +238,7 @@ REVENUE: Final = SheetReport(
         "per": "contact or case [contact]",
         "interval": "running (sums), or bootstrap by customer, which takes seconds [running]",
         "cohort": "day, week or month: a row for each [none]",
+        "incremental": OPTION,
         "seed": f"of the bootstrap [{SEED_DEFAULT}]",
     },
     definitions={

@@ -15,6 +15,7 @@ from typing import Any, Final
 import msgspec
 from pydantic.json_schema import GenerateJsonSchema
 
+from pnl.auditor.notices import AuditRecord
 from processors import results
 from streams import topics
 from streams.contracts import CONTRACTS
@@ -31,7 +32,7 @@ _OUTPUTS: Final[Mapping[str, type[msgspec.Struct]]] = {
     topics.DEAD_LETTERS: DeadLetter,
     topics.BATCHES: results.BatchRecord,
     topics.RATES: results.RateRecord,
-    topics.AUDIT: results.AuditRecord,
+    topics.AUDIT: AuditRecord,
 }
 
 

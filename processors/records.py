@@ -154,16 +154,7 @@ def contact_record(
         return _withdrawn(customer, item, policies)
     legs, face = chain.legs, chain.face
     first, last = legs[0], legs[-1]
-    cost = fee = 0
-    for entry in item.booked:
-        if entry.currency != policies.currency:
-            continue  # a fee in another, or booked before the reporting currency was changed
-        if entry.line in _COST_LINES:
-            cost += entry.amount_minor
-        else:
-            fee += entry.amount_minor
-    if customer.refers.costs:
-        cost += _concessions(customer, chain, policies)
+    cost, fee = _money(customer, chain, item, policies)
     parts: tuple[LegPart, ...] = ()
     if len(legs) == 1:
         talk, hold, wrap, wait = first.talk_ms, first.hold_ms, first.wrap_ms, first.wait_ms
@@ -176,14 +167,7 @@ def contact_record(
         connected_at, offers = None, _offers_of(legs)
         experiment = next((leg.experiment for leg in legs if leg.experiment is not None), None)
         parts = tuple([_part(leg) for leg in legs])
-    refers = customer.refers
-    opinions = _NO_OPINION
-    resolved_at, resolutions, reopened, escalated = _NEVER_RESOLVED
-    ids = refers.resolutions.get(chain.case_id) if chain.case_id is not None else None
-    if ids or refers.surveys:
-        of_case = [customer.resolutions[event_id].fact for event_id in ids or ()]
-        resolved_at, resolutions, reopened, escalated = _resolved(of_case)
-        opinions = _opinions(customer, chain, of_case)
+    opinions, (resolved_at, resolutions, reopened, escalated) = _told(customer, chain)
     # By position: a call with over 15 keywords first builds a dictionary of them.
     return ContactRecord(
         name,
@@ -227,6 +211,33 @@ def contact_record(
         "" if experiment is None else experiment.id,
         "" if experiment is None else experiment.arm,
     )
+
+
+def _money(
+    customer: Customer, chain: Chain, item: LegItem, policies: PolicyBook
+) -> tuple[int, int]:
+    """Return what a chain cost and was charged, in the reporting currency."""
+    cost = fee = 0
+    for entry in item.booked:
+        if entry.currency != policies.currency:
+            continue  # a fee in another, or booked before the reporting currency was changed
+        if entry.line in _COST_LINES:
+            cost += entry.amount_minor
+        else:
+            fee += entry.amount_minor
+    if customer.refers.costs:
+        cost += _concessions(customer, chain, policies)
+    return cost, fee
+
+
+def _told(customer: Customer, chain: Chain) -> tuple[_Opinions, _Resolved]:
+    """Return what resolution facts say of a chain and its case."""
+    refers = customer.refers
+    ids = refers.resolutions.get(chain.case_id) if chain.case_id is not None else None
+    if not ids and not refers.surveys:
+        return _NO_OPINION, _NEVER_RESOLVED
+    of_case = [customer.resolutions[event_id].fact for event_id in ids or ()]
+    return _opinions(customer, chain, of_case), _resolved(of_case)
 
 
 def _part(leg: Contact) -> LegPart:

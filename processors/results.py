@@ -30,7 +30,7 @@ ADJUSTMENT: Final = "adjustment"
 UNBOOKED: Final = "unbooked"
 """Control line: what no statement line takes, such as a fee by a tariff nobody has defined."""
 PAYROLL: Final = "payroll"
-"""Control line: payroll as paid, which C1 + C2 + C7 account for together (DEF-C7)."""
+"""Control line: payroll as paid, which the lines C1 + C2 + C7 account for."""
 
 
 class _Value(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
@@ -385,26 +385,3 @@ class BatchRecord(_Value, frozen=True):
     amends: tuple[Amendment, ...] = ()
     voids: tuple[int, ...] = ()
     accepted: tuple[str, ...] = ()
-
-
-class AuditRecord(_Value, frozen=True):
-    """`pnl.audit.v1`: an alarm of the auditor, or what a person did about it.
-
-    An alarm names the law that does not hold, its subject (the coordinates to look at) and what
-    was found; with `halts` the sink stores nothing more until a `resume`. A `repair` names the
-    batch that it wrote in a partition, what that amends and voids, and the offsets of dead letters
-    that are second ones. `reason` is the person's.
-    """
-
-    kind: Literal["alarm", "repair", "resume"]
-    at: Millis
-    law: str = ""
-    subject: str = ""
-    detail: str = ""
-    halts: bool = False
-    batch_id: str = ""
-    partition: int = 0
-    amends: tuple[Amendment, ...] = ()
-    voids: tuple[int, ...] = ()
-    void_letters: tuple[int, ...] = ()
-    reason: str = ""

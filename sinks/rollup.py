@@ -12,7 +12,7 @@ looks last sees the entries of all.
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from sinks.rows import HOUR_MS, month_of_hour
+from sinks.framing import HOUR_MS, month_of_hour
 from sinks.store import Store
 
 DIMENSIONS: Final = (

@@ -3,18 +3,17 @@
 Law: a row depends on its record alone (its content and its log coordinates), so copying a record
 again gives the same row under the same identity.
 
-The engine parses the records itself: Python adds the coordinates to each record's JSON and hands
-the bytes over. Decoding to columns in Python took 50 µs an event under the interpreter's lock,
-this takes 3 µs, the engine 10 µs outside it. The input types are derived from the structs of
-`processors.results`, so they cannot drift apart; the output expressions are written here.
+The engine parses the records itself: Python adds the coordinates to each record's JSON
+(`sinks.framing`) and hands the bytes over. Decoding to columns in Python took 50 µs an event under
+the interpreter's lock, this takes 3 µs, the engine 10 µs outside it. The input types are derived
+from the structs of `processors.results`, so they cannot drift apart; the output expressions are
+written here.
 """
 
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from functools import lru_cache
-from typing import Annotated, Final, Union, get_args, get_origin, get_type_hints
+from typing import Final, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -38,13 +37,11 @@ from processors.results import (
 )
 from streams import topics
 from streams.dead_letters import DeadLetter
-from streams.facts import CutPlace, Millis, Offer
-from streams.log import Record
+from streams.facts import CutPlace, Offer
 
 EPOCHS_MAX: Final = 2**15
 _COUNTER_BITS: Final = 48
 _SCALARS: Final[Mapping[object, str]] = {int: "Int64", str: "String", bool: "Bool"}
-HOUR_MS: Final = 3_600_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,33 +100,6 @@ def structure_of(record: type[msgspec.Struct]) -> str:
     return ", ".join(["log_partition UInt16", "log_offset Int64", *fields])
 
 
-def framed(records: Sequence[Record]) -> bytes:
-    """Return the records of a topic as JSON lines, each with the coordinates it lies at."""
-    whole = _whole if records and records[0][0] == topics.LEDGER else _as_it_is
-    return b"\n".join(
-        [
-            b'{"log_partition":%d,"log_offset":%d,%b' % (record[1], record[2], whole(record[5])[1:])
-            for record in records
-            if record[5] is not None
-        ]
-    )
-
-
-def _as_it_is(value: bytes) -> bytes:
-    return value
-
-
-def _whole(value: bytes) -> bytes:
-    """Return a ledger record whose entries have every field, also one of a former version.
-
-    Entries are arrays and only ever gained fields at the end; the engine wants them all. Those
-    of a former version end with a text (`change`), now they end with a number.
-    """
-    if not (value.endswith(b'"]]}') or b'"]],"repair":"' in value[-40:]):
-        return value
-    return _encode(_decode_ledger(value))
-
-
 def insert_statement(target: Target, source: str, where: str = "") -> str:
     """Return the INSERT that turns what `source` (a FROM expression) gives into rows.
 
@@ -145,40 +115,6 @@ def insert_statement(target: Target, source: str, where: str = "") -> str:
         f" SELECT {', '.join(target.columns.values())} FROM {source}{unfolded}"
         + (f" WHERE {where}" if where else "")
     )
-
-
-@lru_cache(maxsize=4096)
-def month_of_hour(hour: int) -> int:
-    """Return YYYYMM in UTC of an hour since 1970."""
-    moment = datetime.fromtimestamp(hour * 3600, UTC)
-    return moment.year * 100 + moment.month
-
-
-class _Dated(msgspec.Struct, array_like=True, gc=False):
-    """The head of an `Entry`; its amount is bounded here, since the engine would wrap it."""
-
-    line: msgspec.Raw
-    basis: msgspec.Raw
-    amount_minor: Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
-    currency: msgspec.Raw
-    effective_at: Millis
-
-
-class _DatedLedger(msgspec.Struct, gc=False):
-    entries: tuple[_Dated, ...]
-
-
-_decode_ledger: Final = msgspec.json.Decoder(LedgerRecord).decode
-_encode: Final = msgspec.json.Encoder().encode
-_decode_dates: Final = msgspec.json.Decoder(_DatedLedger).decode
-
-
-def hours_of(value: bytes) -> list[int]:
-    """Return the hour since 1970 (UTC) of each entry of a ledger record, in order.
-
-    Raises msgspec.DecodeError where the bytes are no such record.
-    """
-    return [entry.effective_at // HOUR_MS for entry in _decode_dates(value).entries]
 
 
 def _time(expression: str) -> str:

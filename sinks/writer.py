@@ -17,8 +17,9 @@ from typing import Final
 
 import msgspec
 
-from sinks.rows import MONTH_IS, SOURCES, Source, Target, framed, hours_of, insert_statement
-from sinks.rows import month_of_hour as month_of
+from sinks.framing import framed, hours_of
+from sinks.framing import month_of_hour as month_of
+from sinks.rows import MONTH_IS, SOURCES, Source, Target, insert_statement
 from sinks.store import Store
 from sinks.store_errors import Remedy, StoreError
 from streams.failpoints import failpoint

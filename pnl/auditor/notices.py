@@ -6,12 +6,12 @@ restart. Notices are few and kept for ever, so a reader begins at the first.
 """
 
 from datetime import timedelta
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
 from pnl.auditor.findings import HALTING, Found
-from processors.results import Amendment, AuditRecord
+from processors.results import Amendment
 from streams.clock import Deadline
 from streams.facts import Millis
 from streams.log import EventLog, Outgoing
@@ -22,6 +22,31 @@ LOOK_EVERY: Final = timedelta(seconds=1)
 _READ: Final = 500
 _NOW: Final = timedelta()
 _encode: Final = msgspec.json.Encoder().encode
+
+
+class AuditRecord(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    """`pnl.audit.v1`: an alarm of the auditor, or what a person did about it.
+
+    An alarm names the law that does not hold, its subject (the coordinates to look at) and what
+    was found; with `halts` the sink stores nothing more until a `resume`. A `repair` names the
+    batch that it wrote in a partition, what that amends and voids, and the offsets of dead letters
+    that are second ones. `reason` is the person's.
+    """
+
+    kind: Literal["alarm", "repair", "resume"]
+    at: Millis
+    law: str = ""
+    subject: str = ""
+    detail: str = ""
+    halts: bool = False
+    batch_id: str = ""
+    partition: int = 0
+    amends: tuple[Amendment, ...] = ()
+    voids: tuple[int, ...] = ()
+    void_letters: tuple[int, ...] = ()
+    reason: str = ""
+
+
 _decode: Final = msgspec.json.Decoder(AuditRecord).decode
 
 

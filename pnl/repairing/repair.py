@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from pnl.auditor.notices import PARTITION, Notices, notice
+from pnl.auditor.notices import PARTITION, AuditRecord, Notices, notice
 from pnl.auditor.ranges import REPAIR
 from pnl.engine import GROUP
 from pnl.errors import CheckFailed
@@ -19,7 +19,7 @@ from pnl.repairing.evidence import evidence_of
 from pnl.repairing.plan import Plan, Planner
 from processors.policy import Policies
 from processors.repairs import taken_back
-from processors.results import Amendment, AuditRecord, BatchRecord, LedgerRecord
+from processors.results import Amendment, BatchRecord, LedgerRecord
 from streams.clock import Clock, Deadline
 from streams.log import Consumer, EventLog, Outgoing, TopicPartition, Transaction
 from streams.topics import AUDIT, BATCHES, DEAD_LETTERS, INPUT_NAMES, LEDGER

@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from pnl.auditor.notices import PARTITION, notice
+from pnl.auditor.notices import PARTITION, AuditRecord, notice
 from pnl.auditor.ranges import REPAIR
 from pnl.engine import GROUP, JourneysHandler
 from pnl.errors import CheckFailed
@@ -21,7 +21,6 @@ from pnl.repairing.repair import own_all
 from processors.policy import Policies
 from processors.results import (
     AttributionRecord,
-    AuditRecord,
     BatchRecord,
     ContactRecord,
     CostRecord,

@@ -6,9 +6,8 @@ import msgspec
 
 from pnl.auditor.auditor import Auditor
 from pnl.auditor.findings import Found
-from pnl.auditor.notices import Notices, raise_alarms, resume
+from pnl.auditor.notices import AuditRecord, Notices, raise_alarms, resume
 from processors.policy import Policy
-from processors.results import AuditRecord
 from streams.clock import ManualClock
 from streams.log import TopicPartition
 from streams.memory_log import MemoryLog, MemoryPlace

@@ -131,7 +131,7 @@ def truncate(world: World, topic: str, lengths: dict[TopicPartition, int]) -> No
     """Leave out what came after."""
     for partition in range(PARTITIONS):
         at = TopicPartition(topic, partition)
-        del world.place.records[at][lengths.get(at, 0) :]
+        del world.place.records.get(at, [])[lengths.get(at, 0) :]
 
 
 def lose_outputs(world: World) -> None:

@@ -21,7 +21,8 @@ from processors.results import (
     OrderRecord,
 )
 from processors.statement import ORDER_LINES
-from sinks.rows import SOURCES, framed, insert_statement
+from sinks.framing import framed
+from sinks.rows import SOURCES, insert_statement
 from sinks.store import Store
 from streams import topics
 from streams.facts import Day, Millis

@@ -21,7 +21,8 @@ from processors.results import (
     PathContact,
     PeriodRecord,
 )
-from sinks.rows import SOURCES, hours_of, input_type, month_of_hour, structure_of
+from sinks.framing import hours_of, month_of_hour
+from sinks.rows import SOURCES, input_type, structure_of
 from sinks.store import Store
 from streams import topics
 from streams.dead_letters import DeadLetter

@@ -59,6 +59,9 @@ kafka-jars: .kafka/.ready ## Apache Kafka, 54 MB, kept in .kafka
 
 check: lint test ## what CI runs first
 
+calibration: $(VENV)/.ready ## whether estimates and their intervals find the truth of seeded worlds
+	$(PY) -m bench.calibration
+
 bench: $(VENV)/.ready ## speed, each figure behind a correctness gate
 	$(PY) -m bench.run
 
@@ -77,4 +80,4 @@ lock: $(VENV)/.ready ## write the three locks anew
 	$(LOCK) --no-annotate -c requirements.lock --excludes deploy/not-in-production.txt pyproject.toml -o requirements-production.lock
 	echo hatchling | $(LOCK) --no-annotate -c requirements.lock - -o deploy/build.lock
 
-.PHONY: help install run test test-kafka test-release test-sink test-simulation test-soak kafka kafka-jars lint check bench bench-kafka bench-peers lock
+.PHONY: help install run test test-kafka test-release test-sink test-simulation test-soak kafka kafka-jars lint check calibration bench bench-kafka bench-peers lock

@@ -19,11 +19,14 @@ NEVER: Final = 1 << 62
 """Later than every time: what has not happened."""
 DAY_MS: Final = 86_400_000
 
+MEMORY_MS: Final = 180 * DAY_MS
+"""So far back a state looks at orders. What lies before is held out: it can show whether those
+who are compared were alike in what the state does not hold (the placebo of DEF-LABEL)."""
 FREQUENCY_EDGES: Final = np.array([1, 2, 3, 6])
-"""Orders of the last 365 days: 0, 1, 2, 3 to 5, 6 and more."""
-RECENCY_EDGES_MS: Final = np.array([14, 30, 90, 180, 365]) * DAY_MS
+"""Orders within memory: 0, 1, 2, 3 to 5, 6 and more."""
+RECENCY_EDGES_MS: Final = np.array([14, 30, 90, 180]) * DAY_MS
 """Since the last order. Up to 14 days it counts as open: no fact says when it was delivered."""
-TENURE_EDGES_MS: Final = np.array([60, 365]) * DAY_MS
+TENURE_EDGES_MS: Final = np.array([60, 360]) * DAY_MS
 """Since the customer was first seen."""
 PRODUCTS: Final = ("", "product", "upgrade", "maintenance", "support")
 """Class of the last order; none: never ordered."""
@@ -66,9 +69,9 @@ class Events:
         """Return how many events each customer has in (start, end]."""
         return self.until(customer, end_ms) - self.until(customer, start_ms)
 
-    def last(self, customer: Ints, at_ms: Ints) -> tuple[Ints, Ints]:
-        """Return place and time of the last event up to a time; -1 and -NEVER if there is none."""
-        place = self.until(customer, at_ms) - 1
+    def last(self, customer: Ints, until: Ints) -> tuple[Ints, Ints]:
+        """Return place and time of the event before a place; -1 and -NEVER if there is none."""
+        place = until - 1
         some = place >= self._first[customer]
         return np.where(some, place, -1), np.where(some, self._time(place), -NEVER)
 
@@ -141,8 +144,8 @@ class History:
         """
         own = self.own_orders
         end = own.until(customer, at_ms)
-        count = end - own.until(customer, at_ms - 365 * DAY_MS)
-        place, last_ms = own.last(customer, at_ms)
+        count = end - own.until(customer, at_ms - MEMORY_MS)
+        place, last_ms = own.last(customer, end)
         frequency = np.searchsorted(FREQUENCY_EDGES, count, side="right")
         recency = np.searchsorted(RECENCY_EDGES_MS, at_ms - last_ms)
         seen_ms = at_ms - self.first_seen_ms[customer]

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from processors.history import COARSER, DAY_MS, NEVER, STRATA, Events, Floats, History, Ints
+from processors.history import COARSER, DAY_MS, NEVER, STRATA, Bools, Events, Floats, History, Ints
 
 BLOCK: Final = 8
 TRIES_MAX: Final = 512
@@ -40,29 +40,27 @@ class Rules:
 class Indices:
     """The moments from which outcomes are counted, in order of (customer, time).
 
-    `place` is that of the contact, `began_ms` the time of its case's first contact; `clean`: no
-    contact of another case in the lookback before, which is what is asked of controls, too.
+    `place` is that of the contact; `clean`: no contact of another case in the lookback before,
+    which is what is asked of controls, too.
     """
 
     place: Ints
     customer: Ints
     at_ms: Ints
-    began_ms: Ints
-    clean: npt.NDArray[np.bool_]
+    clean: Bools
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Grid:
     """Every customer's stratum at each tick, and what had built up until then of being contacted.
 
-    `stratum[k]` is at `start_ms + k x tick_ms`; `rate` is, by stratum, the contacts per tick of
-    those who were in it and free of contact; `hazard[k]` sums the rates of the ticks before k.
+    `stratum[k]` is at `start_ms + k x tick_ms`; `hazard[k]` sums, over the
+    ticks before k, the contacts per tick of those in the same stratum who were free of contact.
     """
 
     start_ms: int
     tick_ms: int
     stratum: npt.NDArray[np.int32]
-    rate: Floats
     hazard: Floats
 
     def built_up(self, customer: Ints, at_ms: Ints) -> Floats:
@@ -101,20 +99,20 @@ def indices(history: History, rules: Rules) -> Indices:
     ends = case_ends(history, rules)
     place = _spaced(history.contacts, ends, rules.lookback_ms)
     customer, at_ms = history.contacts.customer[place], history.contacts.at_ms[place]
-    began, before = place, place - 1
+    before = place - 1
     same = _same_customer(history.contacts, before, place)
     while True:  # over the contacts of its own case
         own = same & (history.contact_case[before] == history.contact_case[place])
         if not own.any():
             break
-        began, before = np.where(own, before, began), np.where(own, before - 1, before)
+        before = np.where(own, before - 1, before)
         same = _same_customer(history.contacts, before, place)
     recent = same & (history.contacts.at_ms[before] > at_ms - rules.lookback_ms)
-    return Indices(place, customer, at_ms, history.contacts.at_ms[began], ~recent)
+    return Indices(place, customer, at_ms, ~recent)
 
 
-def _same_customer(contacts: Events, before: Ints, place: Ints) -> npt.NDArray[np.bool_]:
-    same: npt.NDArray[np.bool_] = contacts.customer[before] == contacts.customer[place]
+def _same_customer(contacts: Events, before: Ints, place: Ints) -> Bools:
+    same: Bools = contacts.customer[before] == contacts.customer[place]
     return same & (before >= 0)
 
 
@@ -143,20 +141,22 @@ def grid(history: History, rules: Rules) -> Grid:
         now = np.full(history.customers, start_ms + tick * rules.tick_ms)
         strata[tick] = history.stratum(everybody, now)
         if now[0] <= history.as_of_ms:
-            looks += np.bincount(_free(history, everybody, now, rules), minlength=STRATA + 1)[1:]
+            free = (strata[tick] >= 0) & _free(history, everybody, now, rules)
+            looks += np.bincount(strata[tick][free], minlength=STRATA)
     contacts = history.contacts
-    began = _free(history, contacts.customer, contacts.at_ms - 1, rules)
-    rate = _contact_rates(looks, np.bincount(began, minlength=STRATA + 1)[1:])
+    before_ms = contacts.at_ms - 1
+    stratum = history.stratum(contacts.customer, before_ms)
+    began = (stratum >= 0) & _free(history, contacts.customer, before_ms, rules)
+    rate = _contact_rates(looks, np.bincount(stratum[began], minlength=STRATA))
     each = np.append(rate, 0.0)  # the last: of those not seen yet, at -1
     hazard = np.zeros((ticks, history.customers))
     np.cumsum(each[strata[:-1]], axis=0, out=hazard[1:])
-    return Grid(start_ms, rules.tick_ms, strata, rate, hazard)
+    return Grid(start_ms, rules.tick_ms, strata, hazard)
 
 
-def _free(history: History, customer: Ints, at_ms: Ints, rules: Rules) -> Ints:
-    """Return the stratum + 1 of who was free of contact in the lookback; 0 of the others."""
-    before = history.contacts.count(customer, at_ms - rules.lookback_ms, at_ms)
-    return np.where(before == 0, history.stratum(customer, at_ms) + 1, 0)
+def _free(history: History, customer: Ints, at_ms: Ints, rules: Rules) -> Bools:
+    """Return who had no contact in the lookback before a time."""
+    return history.contacts.count(customer, at_ms - rules.lookback_ms, at_ms) == 0
 
 
 def _contact_rates(looks: Floats, contacts: Ints) -> Floats:
@@ -176,20 +176,50 @@ def _contact_rates(looks: Floats, contacts: Ints) -> Floats:
     return rate
 
 
-def earlier(history: History, found: Indices, rules: Rules) -> Indices:
-    """Return moments one lookback before each case began, as if it had begun then (DEF-LABEL).
+@dataclass(frozen=True, eq=False, slots=True)
+class Members:
+    """Customers by (tick x STRATA + stratum), in an order of lots within one."""
 
-    What is bought from there until the case began cannot be its effect.
+    key: Ints
+    customer: Ints
+
+
+def members(history: History, seen: Grid, rules: Rules) -> Members:
+    """List every stratum a customer was in at any time of a tick, in each tick.
+
+    As it began, as it ended, and just before and after each order: to leave one out because of
+    what came later would be to look ahead. Whoever is drawn is looked at anew at the very moment.
     """
-    at_ms = found.began_ms - rules.lookback_ms
-    contacts = history.contacts.count(found.customer, at_ms - rules.lookback_ms, found.began_ms - 1)
-    seen = history.first_seen_ms[found.customer] <= at_ms
-    return Indices(found.place, found.customer, at_ms, at_ms, seen & (contacts == 0))
+    ticks, customers = seen.stratum.shape
+    assert ticks * STRATA < 1 << 20 > customers, "three numbers of 20, 24 and 20 bits are sorted"
+    tick = np.repeat(np.arange(ticks - 1), customers)
+    member = np.tile(np.arange(customers), ticks - 1)
+    before, after = seen.stratum[:-1].ravel(), seen.stratum[1:].ravel()
+    moved = after != before
+    ordered, at_ms = history.own_orders.customer, history.own_orders.at_ms
+    order_tick = (at_ms - seen.start_ms) // seen.tick_ms
+    tick = np.concatenate((tick, tick[moved], order_tick, order_tick))
+    member = np.concatenate((member, member[moved], ordered, ordered))
+    stratum = np.concatenate(
+        (before, after[moved], history.stratum(ordered, at_ms - 1), history.stratum(ordered, at_ms))
+    )
+    some = (stratum >= 0) & (tick >= 0)
+    key, member = (tick[some] * STRATA + stratum[some]).astype(np.uint64), member[some]
+    lot = _lots(rules.seed, member, tick[some]) >> np.uint64(40)
+    packed = (key << np.uint64(44)) | (lot << np.uint64(20)) | member.astype(np.uint64)
+    packed.sort()
+    packed = packed[np.append(True, packed[1:] != packed[:-1])]
+    return Members(
+        (packed >> np.uint64(44)).astype(np.int64),
+        (packed & np.uint64((1 << 20) - 1)).astype(np.int64),
+    )
 
 
-def controls(history: History, found: Indices, seen: Grid, rules: Rules) -> Controls:
+def controls(
+    history: History, found: Indices, seen: Grid, listed: Members, rules: Rules
+) -> Controls:
     """Draw up to M customers of the index' stratum at its time, not contacted in the lookback."""
-    key, member = _members(history, seen, rules.seed)
+    key, member = listed.key, listed.customer
     at_ms, own = found.at_ms, found.customer
     stratum = history.stratum(own, at_ms)
     tick = np.clip((at_ms - seen.start_ms) // seen.tick_ms, 0, len(seen.stratum) - 2)
@@ -208,7 +238,7 @@ def controls(history: History, found: Indices, seen: Grid, rules: Rules) -> Cont
         row = np.repeat(open_rows, BLOCK)
         flat, now = candidate.ravel(), at_ms[row]
         fits = (flat != own[row]) & (history.stratum(flat, now) == stratum[row])
-        fits &= history.contacts.count(flat, now - rules.lookback_ms, now) == 0
+        fits &= _free(history, flat, now, rules)
         good = fits.reshape(candidate.shape) & (step < size[open_rows][:, None])
         rank = count[open_rows][:, None] + np.cumsum(good, axis=1)
         good &= rank <= rules.controls
@@ -219,32 +249,6 @@ def controls(history: History, found: Indices, seen: Grid, rules: Rules) -> Cont
     row = np.concatenate(rows) if rows else np.empty(0, dtype=np.int64)
     customer = np.concatenate(customers) if customers else np.empty(0, dtype=np.int64)
     return Controls(row, customer, 1.0 / count[row])
-
-
-def _members(history: History, seen: Grid, seed: int) -> tuple[Ints, Ints]:
-    """Return (tick x STRATA + stratum, customer), sorted, in an order of lots within a stratum.
-
-    Listed is every stratum a customer was in at any time of the tick: as it began, as it ended,
-    and just before and after each order. To leave one out because of what came later would be
-    to look ahead. Whoever is drawn is looked at anew at the very moment.
-    """
-    ticks, customers = seen.stratum.shape
-    tick = np.repeat(np.arange(ticks - 1), customers)
-    member = np.tile(np.arange(customers), ticks - 1)
-    before, after = seen.stratum[:-1].ravel(), seen.stratum[1:].ravel()
-    moved = after != before
-    ordered, at_ms = history.own_orders.customer, history.own_orders.at_ms
-    order_tick = (at_ms - seen.start_ms) // seen.tick_ms
-    tick = np.concatenate((tick, tick[moved], order_tick, order_tick))
-    member = np.concatenate((member, member[moved], ordered, ordered))
-    stratum = np.concatenate(
-        (before, after[moved], history.stratum(ordered, at_ms - 1), history.stratum(ordered, at_ms))
-    )
-    some = stratum >= 0
-    key = tick[some] * STRATA + stratum[some]
-    key, member = np.divmod(np.unique(key * customers + member[some]), customers)
-    by = np.lexsort((_lots(seed, member, key), key))
-    return key[by], member[by]
 
 
 def _lots(seed: int, one: Ints, other: Ints) -> npt.NDArray[np.uint64]:

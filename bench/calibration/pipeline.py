@@ -152,3 +152,17 @@ def answers(asked: Comparison) -> dict[str, Effect | None]:
             said[f"{question}, {code}"] = asked.against_none(outcome == code, question)
     said["between"] = asked.between(outcome == 0, outcome == 1)
     return said
+
+
+def agree(seed: int, settings: Settings = SMALL) -> bool:
+    """Return whether the store says what memory says, to nine digits."""
+    memory, stored = through(seed, settings)
+    ours, theirs = answers(memory), answers(stored.compared)
+    return all(_same(ours[name], theirs[name]) for name in ours)
+
+
+def _same(one: Effect | None, other: Effect | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    pairs = ((one.difference, other.difference), (one.variance, other.variance))
+    return one.n == other.n and all(abs(a - b) < 1e-9 for a, b in pairs)

@@ -79,8 +79,8 @@ def run(seed: int, settings: Settings) -> list[Trial]:
 def _trial(name: str, made: World, asked: Comparison, which: Bools, question: Question) -> Trial:
     found = asked.against_none(which, question)
     assert found is not None
-    rows = which & asked.mature(question) & asked.now.has_controls()
-    customer, at_ms = asked.now.found.customer[rows], asked.now.found.at_ms[rows]
+    rows = which & asked.mature(question) & asked.matched()
+    customer, at_ms = asked.found.customer[rows], asked.found.at_ms[rows]
     rules = asked.rules
     window = (0, rules.lookback_ms)
     if question == "retention":

@@ -23,7 +23,7 @@ RESOLVED, UNRESOLVED, PENDING = 0, 1, 2
 class Settings:
     """What the world is like. Rates of contact are per day; effects are chances."""
 
-    customers: int = 1500
+    customers: int = 1000
     days: int = 1095
     more_orders: float = 0.06
     leave: float = 0.15
@@ -92,8 +92,8 @@ class _Days:
             self.orders[day] = ordered
             self.last[ordered] = day
             self.recent += ordered
-            if day >= 365:
-                self.recent -= self.orders[day - 365]
+            if day >= 180:
+                self.recent -= self.orders[day - 180]
 
     def _calls(self, day: int) -> None:
         s, rng = self.settings, self.rng

@@ -48,7 +48,7 @@ def contrasts(
     """Yield the contrasts of some segments, of indices within bounds; then each experiment."""
     asked = found.compared
     outcome = asked.outcome()
-    here = segments[asked.segment()] & _within(asked.now.found.at_ms, bounds)
+    here = segments[asked.segment()] & _within(asked.found.at_ms, bounds)
     for name, which in (
         ("resolved - none", here & (outcome == RESOLVED)),
         ("unresolved - none", here & (outcome == UNRESOLVED)),

@@ -197,7 +197,11 @@ def _order_columns(
             [PRODUCTS.index(_main_class(each[6], each[7])) for each in flat], dtype=np.int64
         ),
         "order_margin_minor": np.array(
-            [_margin(each[5], each[6], each[8], policy) for each in flat], dtype=np.int64
+            [
+                standard_margin(each[6], each[8], policy) if each[5] == policy.currency else 0
+                for each in flat
+            ],
+            dtype=np.int64,
         ),
     }
 
@@ -214,10 +218,8 @@ def _undone(rows: Iterable[Row]) -> dict[tuple[str, str], Millis]:
     return found
 
 
-def _margin(currency: str, classes: Iterable[str], net_minor: Iterable[int], policy: Policy) -> int:
-    """Return the standard margin of what is left of an order; 0 in another currency."""
-    if currency != policy.currency:
-        return 0
+def standard_margin(classes: Iterable[str], net_minor: Iterable[int], policy: Policy) -> int:
+    """Return the standard margin of what is left of an order, in minor units."""
     return sum(
         divide_half_even(net * policy.margin_ppm_by_class.get(name, policy.margin_ppm), PPM)
         for name, net in zip(classes, net_minor, strict=True)

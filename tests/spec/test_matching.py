@@ -133,18 +133,18 @@ def test_controls_were_like_the_caller_and_not_in_contact() -> None:
     """DEF-CTRL: never the caller or one contacted in the W before; who calls later is one."""
     found = compared(world(), Rules(controls=40))
     drawn = {
-        int(customer): set(found.now.drawn.customer[found.now.drawn.row == row].tolist())
-        for row, customer in enumerate(found.now.found.customer)
+        int(customer): set(found.drawn.customer[found.drawn.row == row].tolist())
+        for row, customer in enumerate(found.found.customer)
     }
     in_contact = {38}  # 20 days before; 39 was in contact 31 days before, and is at risk again
     assert drawn[0] == set(range(1, 40)) - in_contact
     assert drawn[9] == set(range(10, 40)) - in_contact
-    five = compared(world(), RULES).now.drawn
+    five = compared(world(), RULES).drawn
     assert np.bincount(five.row).tolist() == [5] * 12
     assert set(zip(five.row.tolist(), five.customer.tolist(), strict=True)) <= {
         (row, customer)
         for row, customer in zip(
-            found.now.drawn.row.tolist(), found.now.drawn.customer.tolist(), strict=True
+            found.drawn.row.tolist(), found.drawn.customer.tolist(), strict=True
         )
     }
 
@@ -153,8 +153,8 @@ def test_equal_seeds_draw_equal_controls() -> None:
     """Lots come from the seed alone."""
     first, again = compared(world(), RULES), compared(world(), RULES)
     other = compared(world(), Rules(strata_min=1, seed=2))
-    assert first.now.drawn.customer.tolist() == again.now.drawn.customer.tolist()
-    assert first.now.drawn.customer.tolist() != other.now.drawn.customer.tolist()
+    assert first.drawn.customer.tolist() == again.drawn.customer.tolist()
+    assert first.drawn.customer.tolist() != other.drawn.customer.tolist()
 
 
 def test_a_control_who_is_contacted_is_watched_until_then() -> None:
@@ -163,7 +163,7 @@ def test_a_control_who_is_contacted_is_watched_until_then() -> None:
     bought = [(1, 55.0), (2, 65.0)]
     known = told(calls, [(customer, 0.0) for customer in range(9)] + bought, customers=9)
     found = compared(known, Rules(strata_min=1, controls=8))
-    got = found.against_none(found.now.found.customer == 0)
+    got = found.against_none(found.found.customer == 0)
     assert got is not None
     assert got.n_0 == 5, "1 bought in time, 5 to 8 were never contacted"
     assert 0 < got.rate_0 < 1 / 5, "those who wait stand for those who were contacted"

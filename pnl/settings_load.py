@@ -27,7 +27,7 @@ from pydantic_settings import (
 from pnl.errors import UserError
 from pnl.settings import Settings
 from pnl.settings_lines import line_of_change
-from pnl.settings_policy import UNDATED, Change, Channel, FixedCharge, PerMinute
+from pnl.settings_policy import UNDATED, Change, Channel, FixedCharge, PerMinute, PerTerm
 
 PREFIX: Final = "PNL_"
 IN_FILE: Final = "_FILE"
@@ -38,7 +38,8 @@ NOT_SETTINGS: Final = frozenset({"PNL_DATA", "PNL_FAILPOINTS"})
 _OPAQUE: Final = "client__"
 """What a variable's name begins with, after its section, whose value is a property's as it is."""
 _CHANGES: Final = "changes"
-_TAGS: Final = (("per_minute",), ("per_event",), ("flat",))
+_CHARGES: Final[Mapping[str, type[BaseModel]]] = {"per_minute": PerMinute, "per_term": PerTerm}
+_TAGS: Final = (("per_minute",), ("per_event",), ("flat",), ("per_term",))
 _SECRETS: Final = (("log", "client"), ("store", "dsn"))
 """Settings of which no error repeats the value."""
 
@@ -243,7 +244,7 @@ def _why(error: ErrorDetails, path: tuple[str, ...]) -> str:
         wrong = path[-1] if error["loc"][-1] == "[key]" else given
         return f"is {wrong!r}, but must be {context['expected']}"
     if kind in ("union_tag_invalid", "union_tag_not_found"):
-        return "needs a kind: 'per_minute', 'per_event' or 'flat'"
+        return "needs a kind: 'per_minute', 'per_event', 'flat' or 'per_term'"
     if kind == "value_error":
         text = str(context["error"])
         return text if text.startswith("is ") else f"cannot be used: {text}"
@@ -269,7 +270,7 @@ def _names_at(path: tuple[str, ...], kind: str) -> list[str]:
             return [field.alias or name for name, field in Change.model_fields.items()]
         path = path[2:]
     models: dict[str, type[BaseModel]] = {
-        "tariffs": PerMinute if kind == "per_minute" else FixedCharge,
+        "tariffs": _CHARGES.get(kind, FixedCharge),
         "channels": Channel,
     }
     if not path:

@@ -161,7 +161,19 @@ class FixedCharge(Section):
         return Tariff(kind=self.kind, amount_minor=self.amount_minor)
 
 
-Charge: TypeAlias = Annotated[PerMinute | FixedCharge, Field(discriminator="kind")]
+class PerTerm(Section):
+    """A charge once for a contact that is earned over days, from the contact's own day on."""
+
+    kind: Literal["per_term"]
+    amount_minor: Minor
+    term_days: Positive
+
+    def tariff(self) -> Tariff:
+        """Return the tariff as processors see it."""
+        return Tariff(kind=self.kind, amount_minor=self.amount_minor, term_days=self.term_days)
+
+
+Charge: TypeAlias = Annotated[PerMinute | FixedCharge | PerTerm, Field(discriminator="kind")]
 
 
 class Channel(Section):

@@ -9,6 +9,9 @@ RUL-FEE).
 from collections.abc import Collection, Sequence
 from typing import Final
 
+from msgspec.structs import replace
+
+from processors.days import day_of_instant
 from processors.money import at_rate
 from processors.policy import Policy, PolicyBook, Tariff
 from processors.results import UNBOOKED, Basis, Entry
@@ -136,7 +139,7 @@ def fee_entries(
     displaced: bool,
     events_charged_here: Collection[str],
 ) -> list[Entry]:
-    """Return the fees of a handled chain, lines A2a (event), A2b (minute), A2c (flat, stated)."""
+    """Return the fees of a handled chain: A2a (event), A2b (minute, term), A2c (flat, stated)."""
     entries: list[Entry] = []
     at, currency = chain.ended_at, policy.currency
     charged_ms: dict[str, int] = {}
@@ -161,8 +164,25 @@ def fee_entries(
         due = name in events_charged_here if per_event else not displaced
         line, amount = fee(tariff, duration)
         if due and amount:
-            entries.append(chain_entry(chain, line, amount, currency, at, tariff=name))
+            entry = chain_entry(chain, line, amount, currency, at, tariff=name)
+            entries.append(_earned_later(entry, tariff, policy) if _is_term(tariff) else entry)
     return entries
+
+
+def _is_term(tariff: Tariff) -> bool:
+    return tariff.kind == "per_term"
+
+
+def _earned_later(entry: Entry, tariff: Tariff, policy: Policy) -> Entry:
+    """Return a fee as one that is earned by the day, the day it was charged included."""
+    start = day_of_instant(entry.effective_at, policy.zone)
+    return replace(
+        entry,
+        basis="accrued",
+        term_start=start,
+        term_end=start + tariff.term_days,
+        spread_minor=entry.amount_minor,
+    )
 
 
 def fee(tariff: Tariff, charged_ms: int) -> tuple[str, int]:
@@ -172,6 +192,8 @@ def fee(tariff: Tariff, charged_ms: int) -> tuple[str, int]:
             return "A2a", tariff.amount_minor
         case "flat":
             return "A2c", tariff.amount_minor
+        case "per_term":
+            return "A2b", tariff.amount_minor
         case "per_minute":
             increment = tariff.increment_ms
             rounded = -(-charged_ms // increment) * increment

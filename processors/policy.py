@@ -33,13 +33,17 @@ known to be of other rules, not taken for wrong."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tariff:
-    """What a contact is charged: per started increment of talk, per case, or flat per chain."""
+    """What a contact is charged: per started increment of talk, per case, or flat per chain.
 
-    kind: Literal["per_minute", "per_event", "flat"]
+    `per_term` is flat too, and earned over `term_days` local days from the chain's end on.
+    """
+
+    kind: Literal["per_minute", "per_event", "flat", "per_term"]
     per_hour_minor: int = 0
     minimum_ms: int = 0
     increment_ms: int = 1
     amount_minor: int = 0
+    term_days: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from processors.policy import Policy, PolicyBook, Tariff
 from streams.facts import SELF_SERVICE, Contact, Order
 from tests.oracle.books import Account, Books
 from tests.oracle.chains import Chain, sold_in
-from tests.oracle.exact import rate
+from tests.oracle.exact import local_day, rate, spread
 from tests.oracle.orders import with_chain
 
 
@@ -114,6 +114,11 @@ class Fees:
             return
         if tariff.kind == "flat":
             books.book(self.where(chain, "A2c", currency, name), tariff.amount_minor)
+            return
+        if tariff.kind == "per_term":
+            start = local_day(chain.end, self.policies.zone)
+            days = spread(tariff.amount_minor, start, start + tariff.term_days)
+            books.book(self.where(chain, "A2b", currency, name), tariff.amount_minor, days)
             return
         ms = sum(leg.talk_ms + leg.hold_ms for leg in chain.charged_legs if tariff_of(leg) == name)
         started = -(-ms // tariff.increment_ms) * tariff.increment_ms

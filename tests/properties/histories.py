@@ -74,6 +74,7 @@ FEES = (
     Fee(tariff="minute"),
     Fee(tariff="event"),
     Fee(tariff="flat"),
+    Fee(tariff="term"),
     Fee(tariff="unknown"),
     Fee(amount_minor=70),
     Fee(amount_minor=30, currency="EUR"),
@@ -82,6 +83,7 @@ TARIFFS = {
     "minute": Tariff(kind="per_minute", per_hour_minor=6000, minimum_ms=60_000, increment_ms=7000),
     "event": Tariff(kind="per_event", amount_minor=900),
     "flat": Tariff(kind="flat", amount_minor=500),
+    "term": Tariff(kind="per_term", amount_minor=1001, term_days=33),
 }
 
 

@@ -13,6 +13,7 @@ PAID = Policy(
         ),
         "event": Tariff(kind="per_event", amount_minor=900),
         "flat": Tariff(kind="flat", amount_minor=500),
+        "term": Tariff(kind="per_term", amount_minor=100, term_days=7),
     },
 )
 
@@ -157,3 +158,34 @@ def test_the_order_that_displaced_a_fee_may_be_withdrawn() -> None:
         policy=PAID,
     )
     assert books.total("A2c") == 500
+
+
+def test_a_fee_for_a_term_is_earned_by_the_day_from_the_contacts_own_on() -> None:
+    """DEF-ACCRUAL, RUL-SPREAD: 100 over 7 days, once a chain, on A2b; the fee itself is whole."""
+    books = check(
+        """
+        | day | time  | fact    | id | tariff | after |
+        |   1 | 12:00 | contact | c1 | term   |       |
+        |   1 | 12:10 | contact | c2 | term   | c1    |
+        """,
+        policy=PAID,
+    )
+    assert books.of_lines("A2b", "tariff") == {"term": 100}
+    assert books.chains["k", "c1"].fee == 100
+    days = {day: amount for (_, day), amount in books.daily.items()}
+    assert list(days.values()) == [14, 14, 14, 15, 14, 14, 15]
+    assert min(days) == 19_783  # 2024-03-01
+
+
+def test_a_support_order_line_displaces_a_fee_for_a_term_too() -> None:
+    """RUL-FEE: a fee and a support order line of the same contact are one sale."""
+    books = check(
+        """
+        | day | fact    | id | tariff | amount_minor | class   | in | goods |
+        |   1 | contact | c1 | term   |              |         |    |       |
+        |   2 | order   | o1 |        |          300 | support | c1 | 0     |
+        """,
+        policy=PAID,
+    )
+    assert books.total("A2b") == 0
+    assert not books.daily

@@ -152,10 +152,10 @@ BAD_FILES = {
         "[margin] default_ppm is 1000001, but must be less than or equal to 1000000."
     ),
     "[tariffs.paid]\nper_hour_minor = 3": (
-        "[tariffs] paid needs a kind: 'per_minute', 'per_event' or 'flat'."
+        "[tariffs] paid needs a kind: 'per_minute', 'per_event', 'flat' or 'per_term'."
     ),
     '[tariffs.paid]\nkind = "hourly"': (
-        "[tariffs] paid needs a kind: 'per_minute', 'per_event' or 'flat'."
+        "[tariffs] paid needs a kind: 'per_minute', 'per_event', 'flat' or 'per_term'."
     ),
     '[tariffs.paid]\nkind = "flat"\nper_hour_minor = 3': (
         "[tariffs.paid] amount_minor is missing."

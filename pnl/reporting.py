@@ -33,6 +33,9 @@ def report(reports: Reports, args: Mapping[str, Any]) -> Answer:
     scope = scope_of(reports, args)
     by = tuple(part.strip() for part in (args["by"] or "").split(",") if part.strip())
     name, shown, options = args["name"], args["format"], _options(args["set"])
+    if args.get("convert"):
+        sheet = reports.converted(name, scope, by, options)
+        return _answered(sheet, CATALOGUE.get(name), shown, define=args["define"])
     if name in CATALOGUE:
         made = CATALOGUE[name]
         sheet = reports.sheet(name, scope, by, options)

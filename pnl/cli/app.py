@@ -236,6 +236,10 @@ def report(
     currency: Annotated[
         str | None, typer.Option(metavar="CODE", help="One currency [reporting.currency].")
     ] = None,
+    convert: Annotated[
+        bool,
+        typer.Option("--convert", help="Convert entries of other currencies, by `pnl rates`."),
+    ] = False,
     model: Annotated[
         str | None, typer.Option(metavar="MODEL", help="For reports that compare models.")
     ] = None,
@@ -273,6 +277,7 @@ def report(
             "by": by,
             "where": where or [],
             "currency": currency,
+            "convert": convert,
             "set": [
                 *(options_ or []),
                 *(f"{name}={value}" for name, value in named.items() if value),

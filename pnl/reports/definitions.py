@@ -15,6 +15,9 @@ COMMON: Final[Mapping[str, str]] = {
     "DEF-CHAIN": "Legs with one chain_id, or joined by transfer_of. Per contact means per chain;"
     " a chain stands in the period of its own end.",
     "DEF-CASE": "The contacts with one case_id: one problem of one customer.",
+    "DEF-FX": "Entries stay in their currency; in another one each is converted by itself, half to"
+    " even, at the rate of its order's day (a refund at its order's, a cost at its own). What has"
+    " no rate is null and counted, never converted at 1.",
     "DEF-HANDLED": "A chain with a leg that was connected, or that self-service contained; not a"
     " test, wrong number or phantom. Abandoned chains are counted apart.",
     "DEF-UNIDENT": "Chains without a customer, as a share of all chains.",

@@ -13,6 +13,7 @@ from pnl.reports import contacts as contacts_report
 from pnl.reports.as_reported import closing_if_any, reported_statement
 from pnl.reports.catalogue import sheet_report
 from pnl.reports.contact_list import contact_list
+from pnl.reports.converted import converted_report
 from pnl.reports.entries import entries
 from pnl.reports.evidence import (
     ContactExplained,
@@ -112,6 +113,24 @@ class Reports:
             options=options,
         )
         return sheet_report(name).asked(asking)
+
+    def converted(
+        self,
+        name: str,
+        scope: Scope,
+        by: tuple[str, ...] = (),
+        options: Mapping[str, str] = MappingProxyType({}),
+    ) -> Sheet:
+        """Return a report with the entries of every currency converted to the scope's (DEF-FX)."""
+        asking = Asking(
+            store=self.store,
+            policy=self.policy,
+            as_of=as_of(self.store),
+            scope=scope,
+            by=by,
+            options=options,
+        )
+        return converted_report(name, asking)
 
     def daily(self, scope: Scope) -> tuple[DayPoint, ...]:
         """Return one point per local day on which a chain of the scope ended, oldest first."""

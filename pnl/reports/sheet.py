@@ -169,7 +169,10 @@ class SheetReport:
     `dimensions`: what `--by` takes; those of them that are in DIMENSIONS can be filtered by too,
     and `filters` names more. `options`: name -> what it takes and what it is by default.
     `definitions`: id -> what it means, of the ids this report brings along. `views`: what the
-    option `view` takes, the default first, where it chooses the columns.
+    option `view` takes, the default first, where it chooses the columns. `optional`: columns that
+    other options or dimensions leave out.
+    `converts`: its money is that of chains that ended in the scope, read by `pnl.reports.cohort`,
+    so it can be had in another currency (DEF-FX).
     """
 
     name: str
@@ -181,6 +184,8 @@ class SheetReport:
     definitions: Mapping[str, str] = field(default_factory=dict)
     filters: tuple[str, ...] = ()
     views: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
+    converts: bool = False
 
     def asked(self, asking: Asking) -> Sheet:
         """Return the sheet. BadRequest says which part of the question it cannot obey."""

@@ -155,7 +155,11 @@ def schema(report: SheetReport, *sheets: Sheet) -> Json:
         for sheet in sheets
         for column in sheet.columns
     }
-    always = [name for name in row if all(name in map(_name, each.columns) for each in sheets)]
+    always = [
+        name
+        for name in row
+        if name not in report.optional and all(name in map(_name, each.columns) for each in sheets)
+    ]
     text, flag = {"type": "string"}, {"type": "boolean"}
     day = {"type": ["string", "null"], "format": "date"}
     rows = {"type": "object", "properties": row, "required": always}

@@ -198,13 +198,15 @@ class PolicyBook:
         """
         if not self.changes:
             return ended_at + self.first.lookback_ms_max
-        latest = ended_at
-        for since, policy, until in zip(
-            (BEGINNING, *self._starts), self._policies, (*self._starts, None), strict=True
-        ):
-            reach = ended_at + policy.lookback_ms_max
+        starts, policies, latest = self._starts, self._policies, ended_at
+        for place in range(bisect_right(starts, ended_at), len(policies)):
+            since = starts[place - 1] if place else BEGINNING
+            if since > ended_at + self.lookback_ms_max:
+                break
+            reach = ended_at + policies[place].lookback_ms_max
             if reach >= since:
-                latest = max(latest, reach if until is None else min(reach, until))
+                until = starts[place] if place < len(starts) else reach
+                latest = max(latest, min(reach, until))
         return latest
 
     def differs_from(self, other: "PolicyBook") -> Millis | None:

@@ -13,7 +13,15 @@ from typing import Final, TypeAlias
 
 import numpy as np
 
-from pnl.reports.incremental import OPTION, SEGMENT, UNKNOWN_THETA, Thetas, incremental, thetas_of
+from pnl.reports.incremental import (
+    DEFINITION,
+    OPTION,
+    SEGMENT,
+    UNKNOWN_THETA,
+    Thetas,
+    incremental,
+    thetas_of,
+)
 from pnl.reports.model import CONTACT_DIMENSIONS, BadRequest, Scope
 from pnl.reports.path_store import Fixed, PathStore, StoredPaths, Values, walks_of
 from pnl.reports.sheet import Asking, Cell, Row, Sheet, SheetColumn, SheetReport
@@ -56,10 +64,7 @@ DEFINITIONS: Final = {
     " first, linear (equal), position (40/20/40), time decay (half-life 7 days); Markov and"
     " Shapley weigh a touchpoint by its channel's share of all conversions, from all paths, those"
     " without an order too. Split anew and exactly from the stored paths. live: as booked now.",
-    "DEF-MULT": "What of the credit for orders after contacts would not have been bought without:"
-    " theta = max(0, 1 - p0/p1) of the segment, an estimate with a 95 % interval, under the first"
-    " model. What was sold in contacts is not in it: that is not compared with no contact. Touched"
-    " credit (theta = 1) is what is booked.",
+    "DEF-MULT": DEFINITION,
 }
 
 NOTE: Final = (
@@ -69,7 +74,7 @@ NOTE: Final = (
 
 
 def make(asking: Asking) -> Sheet:
-    """Return credits by slot and dimensions, a column per model."""
+    """Return credits by slot and dimensions, a column per model; the first is `touched_minor`."""
     asking = replace(asking, by=asking.by or ("channel",))
     models = models_of(asking.options.get("model", LIVE))
     view = View(asking)
@@ -78,9 +83,10 @@ def make(asking: Asking) -> Sheet:
     columns = [
         SheetColumn("slot", "Slot", "text", "DEF-SLOT"),
         *(SheetColumn(name, name.capitalize(), "text") for name in asking.by),
+        SheetColumn("touched_minor", TITLES[models[0]], "amount_minor", "DEF-MODEL", "booked"),
         *(
             SheetColumn(f"{model}_minor", TITLES[model], "amount_minor", "DEF-MODEL", "booked")
-            for model in models
+            for model in models[1:]
         ),
         SheetColumn("incremental_minor", "Incremental", "amount_minor", "DEF-MULT", "estimated"),
         SheetColumn("incremental_minor_low", "from", "amount_minor", "DEF-MULT", "estimated"),
@@ -273,4 +279,5 @@ CHANNELS: Final = SheetReport(
     },
     definitions=DEFINITIONS,
     filters=("product_class",),
+    optional=("channel",),
 )

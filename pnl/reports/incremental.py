@@ -44,6 +44,13 @@ class Incremental:
     high_minor: int
 
 
+DEFINITION: Final = (
+    "What of the credit for orders after contacts would not have been bought without: theta ="
+    " max(0, 1 - p0/p1) of the segment, an estimate with a 95 % interval. What was sold in contacts"
+    " is not in it: that is not compared with no contact. Touched credit (theta = 1) is what is"
+    " booked."
+)
+"""What DEF-MULT means, wherever it is cited."""
 ON: Final = "on"
 OPTION: Final = "on, or off, which saves the seconds that comparing takes [on]"
 _lock: Final = Lock()

@@ -14,7 +14,14 @@ from typing import Any, Final
 from pnl.reports.bootstrap import ratio_interval
 from pnl.reports.contacts import INTERVAL_CHAINS_MIN, half_width, per
 from pnl.reports.grouping import ROWS, TIMES, Key, key_heads
-from pnl.reports.incremental import OPTION, UNKNOWN_THETA, Incremental, incremental, thetas_of
+from pnl.reports.incremental import (
+    DEFINITION,
+    OPTION,
+    UNKNOWN_THETA,
+    Incremental,
+    incremental,
+    thetas_of,
+)
 from pnl.reports.memo import ppm
 from pnl.reports.model import CONTACT_DIMENSIONS, BadRequest
 from pnl.reports.revenue_counts import (
@@ -245,11 +252,11 @@ REVENUE: Final = SheetReport(
         "DEF-RPC-PERIOD": "Period view: credits effective in the period, divided by the chains that"
         " ended in it. Numerator and denominator are different customers: never compare or chart it"
         " with the cohort view.",
-        "DEF-MULT": "theta of the credit for orders after contacts: what would not have been bought"
-        " without them. An estimate; its interval holds the error of theta and of the mean.",
+        "DEF-MULT": DEFINITION,
         "DEF-NET-OF-COST": "(Net credit + cost of the contacts: handling, channel, concessions) /"
         " handled. No overhead, no cost of goods, no fees.",
         "DEF-FEE": "What the contacts were charged.",
     },
     filters=(*CONTACT_DIMENSIONS, "product_class"),
+    views=_CHOICES["view"],
 )

@@ -116,4 +116,5 @@ WINDOWS: Final = SheetReport(
         " support, which are the centre's.",
     },
     filters=("product_class",),
+    optional=("channel", *(f"within_{name}_minor" for name in WINDOWS_DEFAULT.split(","))),
 )

@@ -40,7 +40,9 @@ def sheet(store: Store, scope: Scope = GBP, by: tuple[str, ...] = (), **options:
 
 def column(found: Sheet, name: str) -> dict[tuple[Any, ...], Any]:
     """Return a column by slot and key, the total too."""
-    place = [each.name for each in found.columns].index(name)
+    first = dict(found.options).get("model", "live").split(",")[0].replace("all", "last")
+    names = [each.name for each in found.columns]
+    place = names.index("touched_minor" if name == f"{first}_minor" else name)
     width = 1 + len(found.by)
     assert found.total is not None
     return {row[:width]: row[place] for row in (*found.rows, found.total)}

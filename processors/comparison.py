@@ -30,6 +30,9 @@ in a contact or not (DEF-RC); bought in the half year before what strata remembe
 
 _JOINED: Final = (*COARSER, 1 << 40)
 """Strata of matched sets may be joined all into one: who is compared was matched already."""
+JOINED_MIN: Final = 100
+"""Matched sets are joined up to this size: each rate that is estimated costs some certainty, which
+the interval does not know of."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -71,6 +74,7 @@ class Comparison:
             self._controls(rows, question),
             of=int(asked.sum()),
             strata_min=self.rules.strata_min,
+            joined_min=JOINED_MIN,
             coarser=_JOINED,
         )
 

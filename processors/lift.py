@@ -92,15 +92,17 @@ def effect(
     *,
     of: int | None = None,
     strata_min: int = STRATA_MIN,
+    joined_min: int = STRATA_MIN,
     coarser: Sequence[int] = (1,),
 ) -> Effect | None:
     """Compare two arms; None if no stratum has enough of both.
 
     `of`: how many contacted there are, with those who found no control. `coarser`: a stratum
-    divided by each of these numbers in turn forgets one of its parts; small strata are joined so.
+    divided by each of these numbers in turn forgets one of its parts; strata below `joined_min`
+    are joined so, and what is below `strata_min` after the last is left out.
     Every row counts with its weight, and u_i = w_s x weight x (y - p_s) / n_s sums by customer.
     """
-    cell, cell_0, suppressed = _cells(contacted, others, strata_min, coarser)
+    cell, cell_0, suppressed = _cells(contacted, others, (joined_min, strata_min), coarser)
     kept, kept_0 = np.flatnonzero(cell >= 0), np.flatnonzero((cell_0 >= 0) & (others.weight > 0))
     n = len(kept)
     if n == 0:
@@ -133,7 +135,7 @@ def effect(
 
 
 def _cells(
-    contacted: Arm, others: Arm, strata_min: int, coarser: Sequence[int]
+    contacted: Arm, others: Arm, least: tuple[int, int], coarser: Sequence[int]
 ) -> tuple[Ints, Ints, int]:
     """Return the cell each row is compared in, -1 for none, and how many strata are suppressed."""
     cell = np.full(len(contacted.stratum), -1, dtype=np.int64)
@@ -147,7 +149,8 @@ def _cells(
         total = np.bincount(code_0, weight, minlength=largest)
         squares = np.bincount(code_0, weight * weight, minlength=largest)
         # Of weights that differ, as many count as equal weights would say as much.
-        enough = (many >= strata_min) & (total * total >= strata_min * squares) & (total > 0)
+        count_min = least[level == len(coarser) - 1]
+        enough = (many >= count_min) & (total * total >= count_min * squares) & (total > 0)
         cell[rows] = np.where(enough[code], level * largest + code, -1)
         cell_0[rows_0] = np.where(enough[code_0], level * largest + code_0, -1)
     return cell, cell_0, len(np.unique(contacted.stratum[cell < 0]))

@@ -5,7 +5,7 @@ Prints the table of docs/calibration.md and ends with 1 if a promise does not ho
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from bench.calibration.pipeline import agree
 from bench.calibration.trials import (
@@ -13,6 +13,7 @@ from bench.calibration.trials import (
     FAIR,
     NULL,
     Judged,
+    Trial,
     many,
     of,
     randomised,
@@ -33,16 +34,19 @@ def main() -> int:
     parser.add_argument("--processes", type=int, default=2)
     asked = parser.parse_args()
     seeds = range(FIRST_SEED, FIRST_SEED + asked.runs)
-    kinds = {
-        "effects": many(of(FAIR), seeds, asked.processes),
-        "no effect": many(of(NULL), seeds, asked.processes),
-        "confounded": many(of(CONFOUNDED), seeds[: max(1, asked.runs // 5)], asked.processes),
-        "randomised": many(randomised, seeds, asked.processes),
+    kinds: dict[str, tuple[Callable[[int], list[Trial]], int]] = {
+        "effects": (of(FAIR), asked.runs),
+        "no effect": (of(NULL), asked.runs),
+        "confounded": (of(CONFOUNDED), max(1, asked.runs // 5)),
+        "randomised": (randomised, asked.runs),
     }
-    print(f"Seeds from {FIRST_SEED}; three years, {FAIR.customers} customers each.\n")
-    for row in table(kinds):
-        print(row)
-    broken = [sentence for kind, judged in kinds.items() for sentence in wrong(kind, judged)]
+    print(f"Seeds from {FIRST_SEED}; three years, {FAIR.customers:,} customers each.\n")
+    print(HEADER, flush=True)
+    broken = []
+    for kind, (trial, runs) in kinds.items():
+        judged = many(trial, seeds[:runs], asked.processes)
+        print("\n".join(row(kind, each) for each in judged), flush=True)
+        broken += wrong(kind, judged)
     apart = [seed for seed in seeds[: asked.pipeline] if not agree(seed)]
     print(f"\nThrough journeys, store and report: {asked.pipeline} runs, {len(apart)} disagree.")
     broken += [f"seed {seed}: the store says another thing than memory" for seed in apart]
@@ -51,20 +55,17 @@ def main() -> int:
     return 1 if broken else 0
 
 
-def table(kinds: dict[str, Sequence[Judged]]) -> Iterator[str]:
-    """Yield the rows of the table."""
-    yield (
-        "| world | question | runs | truth | mean | spread | mean error | covers the truth"
-        " | excludes 0 |"
+HEADER = """\
+| world | question | runs | truth | mean | spread | mean error | covers the truth | excludes 0 |
+|---|---|---|---|---|---|---|---|---|"""
+
+
+def row(kind: str, each: Judged) -> str:
+    """Return a row of the table."""
+    return (
+        f"| {kind} | {each.name} | {each.runs:,} | {each.truth:+.4f} | {each.mean:+.4f}"
+        f" | {each.spread:.4f} | {each.error:.4f} | {each.covered:.1%} | {each.claimed:.1%} |"
     )
-    yield "|---|---|---|---|---|---|---|---|---|"
-    for kind, questions in kinds.items():
-        for each in questions:
-            yield (
-                f"| {kind} | {each.name} | {each.runs:,} | {each.truth:+.4f} | {each.mean:+.4f}"
-                f" | {each.spread:.4f} | {each.error:.4f} | {each.covered:.1%}"
-                f" | {each.claimed:.1%} |"
-            )
 
 
 def wrong(kind: str, questions: Sequence[Judged], slack: float = 0.0) -> Iterator[str]:

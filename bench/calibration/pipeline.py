@@ -21,7 +21,7 @@ from sinks.store import Store
 from streams.facts import Contact, Fact, Millis, Order, OrderLine, Resolution, event_time_of
 from tests.support.stored import append, copy, journey, memory_log
 
-SMALL = Settings(customers=150, contact_rate=0.003)
+SMALL = Settings(customers=60, contact_rate=0.003)
 AMOUNT_MINOR = 5000
 SEASON_MS = 90 * 24 * HOUR_MS
 

@@ -19,7 +19,7 @@ from processors.matching import Rules
 
 FAIR = Settings()
 NULL = replace(FAIR, more_orders=0.0, leave=0.0)
-CONFOUNDED = replace(NULL, confounded=True)
+CONFOUNDED = replace(NULL, confounded=True, customers=2000)
 
 
 @dataclass(frozen=True)

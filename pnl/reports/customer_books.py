@@ -25,21 +25,33 @@ from processors.repeat_models import FloatArray, Histories, TimeUnit
 FIT_CUSTOMERS: Final = 5_000
 """How many customers, drawn by a hash of their names, a report's models are fitted on."""
 
-PURCHASE_DAYS: Final = f"""
+
+def purchase_days(of: str = "1") -> str:
+    """Return the query of a row per customer and local day with a purchase, up to the moment.
+
+    `of` is a condition on customer_id, if not all customers are asked about.
+    """
+    return f"""
     SELECT customer_id, toInt32(toDate(occurred_at, {{zone:String}})) AS day,
         sum(net_minor) AS minor
     FROM v_attributions
     WHERE {IS_PURCHASE} AND occurred_at < fromUnixTimestamp64Milli({{moment:Int64}}, 'UTC')
+        AND {of}
     GROUP BY customer_id, day"""
-"""A row per customer and local day with a purchase, up to the moment."""
 
-HISTORIES: Final = f"""
+
+def histories(of: str = "1") -> str:
+    """Return the query of a row per customer who had bought.
+
+    `repaid_minor` is what the repeat days brought, `revenue_minor` what the range did.
+    """
+    return f"""
     SELECT customer_id, toInt64(count()) - 1 AS repeats, min(day) AS first_day,
         max(day) AS last_day, toInt64(sum(minor) - argMin(minor, day)) AS repaid_minor,
         toInt64(sumIf(minor, day >= {{since_day:Int32}})) AS revenue_minor,
         toInt64(sum(minor)) AS paid_minor
-    FROM ({PURCHASE_DAYS}) GROUP BY customer_id"""
-"""A row per customer who had bought; `repaid_minor` is what the repeat days brought."""
+    FROM ({purchase_days(of)}) GROUP BY customer_id"""
+
 
 CONTACTS: Final = """
     SELECT customer_id, count() AS contacts FROM v_contacts
@@ -169,18 +181,15 @@ class Cells:
     histories: Histories
 
 
-def cells_of(rows: Sequence[Mapping[str, Any]], day: int) -> Cells:
-    """Return the cells of a query's rows; without a column `customers` each is one customer."""
+def cells_of(columns: Mapping[str, Sequence[Any]], day: int) -> Cells:
+    """Return the cells of a query's columns; without `customers` each is one customer."""
 
-    def column(name: str, default: int | None = None) -> IntArray:
-        return np.array(
-            [row[name] if default is None else row.get(name, default) for row in rows],
-            dtype=np.int64,
-        )
+    def column(name: str) -> IntArray:
+        return np.array(columns[name], dtype=np.int64)
 
     first, last = column("first_day"), column("last_day")
     return Cells(
-        customers=column("customers", 1),
+        customers=column("customers") if "customers" in columns else np.ones_like(first),
         first_day=first,
         last_day=last,
         repaid_minor=column("repaid_minor").astype(np.float64),
@@ -194,13 +203,23 @@ def cells_of(rows: Sequence[Mapping[str, Any]], day: int) -> Cells:
     )
 
 
+def cells_of_rows(rows: Sequence[Mapping[str, Any]], day: int) -> Cells:
+    """Return the cells of rows, each one customer."""
+    names = ("repeats", "first_day", "last_day", "repaid_minor", "revenue_minor")
+    return cells_of({name: [row[name] for row in rows] for name in names}, day)
+
+
 def cells(asked: Question) -> Cells:
     """Return all customers who had bought by the moment."""
-    rows = asked.asking.store.query(
+    names = ("repeats", "first_day", "last_day", "customers", "repaid_minor", "revenue_minor")
+    # One row of arrays, and within a cell the order of the sums does not matter.
+    (columns,) = asked.asking.store.query(
+        f"SELECT {', '.join(f'groupArray(c.{name}) AS {name}' for name in names)} FROM ("
         "SELECT repeats, first_day, last_day, toInt64(count()) AS customers,"
-        " toInt64(sum(repaid_minor)) AS repaid_minor, toInt64(sum(revenue_minor)) AS revenue_minor"
-        f" FROM ({HISTORIES}) GROUP BY repeats, first_day, last_day"
-        " ORDER BY first_day, last_day, repeats",
+        " toInt64(sum(h.repaid_minor)) AS repaid_minor,"
+        " toInt64(sum(h.revenue_minor)) AS revenue_minor"
+        f" FROM ({histories()}) AS h GROUP BY repeats, first_day, last_day"
+        " ORDER BY first_day, last_day, repeats) AS c",
         asked.parameters,
     )
-    return cells_of(rows, asked.day)
+    return cells_of(columns, asked.day)

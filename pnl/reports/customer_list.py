@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from pnl.reports.customer_books import CONTACTS, HISTORIES, Question, cells_of, whole
+from pnl.reports.customer_books import CONTACTS, Question, cells_of_rows, histories, whole
 from pnl.reports.customer_words import notes
 from pnl.reports.customer_worth import Worth, worth
 from pnl.reports.period import date_of
@@ -50,7 +50,7 @@ def customer_list(asking: Asking, asked: Question | None) -> Sheet:
         " sum(part.revenue_minor) AS revenue_minor, sum(part.paid_minor) AS paid_minor,"
         " toInt64(sum(part.contacts)) AS contacts FROM ("
         " SELECT customer_id, repeats, first_day, last_day, repaid_minor, revenue_minor,"
-        f" paid_minor, 0 AS contacts FROM ({HISTORIES}) UNION ALL"
+        f" paid_minor, 0 AS contacts FROM ({histories()}) UNION ALL"
         f" SELECT customer_id, 0, 0, 0, 0, 0, 0, contacts FROM ({CONTACTS})) AS part{only}"
         f" GROUP BY customer_id ORDER BY paid_minor DESC, customer_id LIMIT {CANDIDATES_MAX}",
         asked.parameters | ({} if one is None else {"one": one}),
@@ -76,7 +76,7 @@ def customer_list(asking: Asking, asked: Question | None) -> Sheet:
 
 def _ranked(asked: Question, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return customers who bought, the most value at risk first, else who brought most."""
-    each = cells_of(found, asked.day)
+    each = cells_of_rows(found, asked.day)
     if asked.fit is None or not found:
         return found
     valued = worth(asked, each, asked.fit.risk_model.risk(each.histories))
@@ -90,7 +90,7 @@ def _valued(asked: Question, found: list[dict[str, Any]]) -> list[Row]:
     """Return the rows of customers who bought."""
     if not found or asked.fit is None:
         return []
-    each = cells_of(found, asked.day)
+    each = cells_of_rows(found, asked.day)
     risk = asked.fit.risk_model.risk(each.histories)
     valued = worth(asked, each, risk)
     titles = [BUCKET_TITLES[place] for place in bucket_of(each.histories.repeats)]

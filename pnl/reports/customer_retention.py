@@ -7,7 +7,7 @@ because its month was not finished.
 from datetime import date
 from typing import Final
 
-from pnl.reports.customer_books import HISTORIES, PURCHASE_DAYS, Question
+from pnl.reports.customer_books import Question, histories, purchase_days
 from pnl.reports.period import date_of
 from pnl.reports.sheet import Asking, Row, Sheet, SheetColumn
 from processors.confidence import wilson
@@ -36,8 +36,8 @@ def retention(asking: Asking, asked: Question | None) -> Sheet:
     rows = asking.store.query(
         f"SELECT {first} AS cohort, toInt64(dateDiff('month', {first}, {then})) AS months_after,"
         " toInt64(uniqExact(d.customer_id)) AS bought, toInt64(sum(d.minor)) AS revenue_minor"
-        f" FROM ({PURCHASE_DAYS}) AS d"
-        f" INNER JOIN ({HISTORIES}) AS h ON d.customer_id = h.customer_id"
+        f" FROM ({purchase_days()}) AS d"
+        f" INNER JOIN ({histories()}) AS h ON d.customer_id = h.customer_id"
         " GROUP BY cohort, months_after ORDER BY cohort, months_after",
         asked.parameters,
     )

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from pnl.reports.customer_books import CONTACTS, HISTORIES, Cells, Question, cells, question
+from pnl.reports.customer_books import CONTACTS, Cells, Question, cells, histories, question
 from pnl.reports.customer_list import customer_list
 from pnl.reports.customer_retention import retention
 from pnl.reports.customer_saves import saves
@@ -132,13 +132,14 @@ Contacts = Mapping[tuple[str, str], tuple[int, int]]
 def _contacts(asked: Question) -> Contacts:
     """Return who was in contact in the range, those who never bought under `no order`."""
     buckets = ", ".join(str(each) for each in BUCKETS)
+    bought = histories(of=f"customer_id IN (SELECT customer_id FROM ({CONTACTS}))")
     rows = asked.asking.store.query(
         "SELECT relation, bucket, toInt64(count()) AS customers, toInt64(sum(contacts)) AS contacts"
         " FROM (SELECT c.contacts AS contacts,"
         f" multiIf(h.paid_minor = 0, '{NO_ORDER}',"
         f" h.first_day >= {{since_day:Int32}}, '{NEW}', '{EXISTING}') AS relation,"
         f" toInt64(arrayCount(least -> least <= h.repeats, [{buckets}])) AS bucket"
-        f" FROM ({CONTACTS}) AS c LEFT JOIN ({HISTORIES}) AS h ON c.customer_id = h.customer_id)"
+        f" FROM ({CONTACTS}) AS c LEFT JOIN ({bought}) AS h ON c.customer_id = h.customer_id)"
         " GROUP BY relation, bucket",
         asked.parameters,
     )

@@ -98,7 +98,9 @@ def _options(given: list[str]) -> dict[str, str]:
 
 def scope_of(reports: Reports, args: Mapping[str, Any]) -> Scope:
     """Return the scope that options ask for: period, currency, filters."""
-    period = parse_period(args["from"], args["to"], args["month"], args["quarter"], args["year"])
+    names = ("month", "quarter", "year", "week", "fiscal_year", "fiscal_quarter")
+    named = {name: args.get(name) for name in names}
+    period = parse_period(args["from"], args["to"], **named, calendar=reports.calendar)
     currency = args["currency"] or reports.policy.currency
     if currency not in EXPONENTS:
         raise UserError(f"--currency {currency!r} is no ISO 4217 code such as GBP.")

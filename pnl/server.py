@@ -59,7 +59,9 @@ class Server:
             self.store = Store.open(store_dsn(self.folder, settings))
             self.store.migrate()
             self.pipeline = Pipeline(self.log, self.store, self.policies, self.clock, settings)
-            self.reports = Reports(self.store, self.policies, self.clock, self.log)
+            self.reports = Reports(
+                self.store, self.policies, self.clock, self.log, settings.calendar()
+            )
             self._control = ControlServer(self.folder.socket, self.answer)
         except BaseException:
             self.log.close()

@@ -10,6 +10,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from pnl.reports.period import Calendar
 from pnl.settings_log import Log, Workers, number
 from pnl.settings_policy import (
     DATED,
@@ -100,6 +101,10 @@ class Settings(BaseSettings):
             **{name: getattr(self, name) for name in DATED},
         )
         return book_from(first, self.changes)
+
+    def calendar(self) -> Calendar:
+        """Return when fiscal years begin."""
+        return Calendar.of(self.reporting.fiscal_year_start)
 
     def policy(self) -> Policy:
         """Return the newest rules: for whoever asks about no date."""

@@ -20,6 +20,8 @@ from pydantic import (
     model_validator,
 )
 
+from pnl.reports.model import BadRequest
+from pnl.reports.period import Calendar
 from pnl.settings_log import number
 from processors.days import first_instant
 from processors.policy import (
@@ -56,6 +58,15 @@ def _currency(value: str) -> str:
     return value
 
 
+def _fiscal_start(value: str) -> str:
+    """Accept the first day of a fiscal year, such as 04-01."""
+    try:
+        Calendar.of(value)
+    except BadRequest as error:
+        raise ValueError(str(error)) from None
+    return value
+
+
 Minor: TypeAlias = Annotated[int, BeforeValidator(number), Field(ge=0, le=AMOUNT_MINOR_MAX)]
 Days: TypeAlias = Annotated[int, BeforeValidator(number), Field(ge=1, le=DAYS_MAX)]
 Ppm: TypeAlias = Annotated[int, BeforeValidator(number), Field(ge=0, le=1_000_000)]
@@ -78,6 +89,7 @@ class Reporting(Section):
 
     timezone: Annotated[str, AfterValidator(_zone)] = "Europe/London"
     currency: Annotated[str, AfterValidator(_currency)] = "GBP"
+    fiscal_year_start: Annotated[str, AfterValidator(_fiscal_start)] = "01-01"
     close_lateness_hours: Annotated[int, BeforeValidator(number), Field(ge=0, le=2400)] = 24
 
     @property

@@ -221,6 +221,14 @@ def report(
     month: Annotated[str | None, typer.Option(metavar="YYYY-MM")] = None,
     quarter: Annotated[str | None, typer.Option(metavar="YYYY-QN")] = None,
     year: Annotated[str | None, typer.Option(metavar="YYYY")] = None,
+    week: Annotated[
+        str | None, typer.Option(metavar="YYYY-WNN", help="ISO week, Monday to Sunday.")
+    ] = None,
+    fiscal_year: Annotated[
+        str | None,
+        typer.Option(metavar="YYYY", help="Named by the year it ends in; [reporting] says when."),
+    ] = None,
+    fiscal_quarter: Annotated[str | None, typer.Option(metavar="YYYY-QN")] = None,
     by: Annotated[
         str | None,
         typer.Option(
@@ -274,6 +282,9 @@ def report(
             "month": month,
             "quarter": quarter,
             "year": year,
+            "week": week,
+            "fiscal_year": fiscal_year,
+            "fiscal_quarter": fiscal_quarter,
             "by": by,
             "where": where or [],
             "currency": currency,

@@ -15,6 +15,7 @@ from typing import Final
 from urllib.parse import quote, urlencode
 
 from pnl.reports.model import CONTACT_DIMENSIONS, DIMENSIONS, Scope
+from pnl.reports.period import quarter_of, week_of
 
 SCOPE_KEYS: Final = ("from", "to", "period", "against", "currency", *DIMENSIONS)
 PAGE_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -193,7 +194,10 @@ def _problem(page: str, key: str, value: str) -> str:
     if key in {"from", "to"} and _date(value) is None:
         return f"{key}={shown} is not a date such as 2010-11-01."
     if key == "period" and not _is_period(value):
-        return f"period={shown} is not a period such as 2010-11, 2010, 30d, today, mtd or all."
+        return (
+            f"period={shown} is not a period such as 2010-11, 2010-Q4, 2010-W45, 2010, 30d, today,"
+            " mtd or all."
+        )
     if key == "against" and not _is_against(value):
         return f"against={shown} is not previous, same_last_year, none or a range FROM..TO."
     if key == "currency" and not re.fullmatch(r"[A-Z]{3}", value):
@@ -227,7 +231,8 @@ def _is_period(value: str) -> bool:
     named = value in {"today", "mtd", "ytd", "all"}
     year = YEAR.fullmatch(value) is not None and int(value) > 0
     month = MONTH.fullmatch(value) is not None and int(value[:4]) > 0
-    return named or year or month or LAST_DAYS.fullmatch(value) is not None
+    other = week_of(value) or quarter_of(value) or LAST_DAYS.fullmatch(value)
+    return named or year or month or other is not None
 
 
 def _is_against(value: str) -> bool:
@@ -271,6 +276,8 @@ def _range(address: Address, as_of: date | None) -> tuple[date | None, date | No
         return start, next_month(start)
     if YEAR.fullmatch(period):
         return date(int(period), 1, 1), date(int(period) + 1, 1, 1)
+    if other := week_of(period) or quarter_of(period):
+        return other.start, other.end
     if as_of is None or period == "all":
         return None, None
     tomorrow = as_of + ONE_DAY

@@ -20,6 +20,8 @@ _MS: Final = timedelta(milliseconds=1)
 _MONTH: Final = re.compile(r"(\d{4})-(\d{2})")
 _QUARTER: Final = re.compile(r"(\d{4})-?[Qq]([1-4])")
 _YEAR: Final = re.compile(r"\d{4}")
+_WEEK: Final = re.compile(r"(\d{4})-?[Ww](\d{2})")
+_MONTH_DAY: Final = re.compile(r"(\d{2})-(\d{2})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,29 +75,68 @@ def parse_date(text: str, name: str) -> date:
     return day
 
 
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """When a fiscal year begins: month and day, 28 at most. It is named by the year it ends in."""
+
+    month: int = 1
+    day: int = 1
+
+    @classmethod
+    def of(cls, text: str) -> "Calendar":
+        """Read `04-01`; BadRequest says what is wrong."""
+        found = _MONTH_DAY.fullmatch(text)
+        if found is None or not (1 <= int(found[1]) <= 12 and 1 <= int(found[2]) <= 28):
+            raise BadRequest(
+                f"A fiscal year starts on a day such as 04-01, up to 28; not {text!r}."
+            )
+        return cls(int(found[1]), int(found[2]))
+
+    def year(self, name: int) -> Period:
+        """Return the fiscal year that ends in a calendar year."""
+        first = name if (self.month, self.day) == (1, 1) else name - 1
+        return Period(date(first, self.month, self.day), date(first + 1, self.month, self.day))
+
+    def quarter(self, name: int, number: int) -> Period:
+        """Return a quarter, 1 to 4, of a fiscal year: three months each."""
+        start = self.year(name).start
+        assert start is not None
+        return Period(_months_on(start, 3 * number - 3), _months_on(start, 3 * number))
+
+
+_CALENDAR: Final = Calendar()
+
+
 def parse_period(
     start: str | None = None,
     end: str | None = None,
     month: str | None = None,
     quarter: str | None = None,
     year: str | None = None,
+    week: str | None = None,
+    fiscal_year: str | None = None,
+    fiscal_quarter: str | None = None,
+    calendar: Calendar = _CALENDAR,
 ) -> Period:
-    """Read a period from options: `--from`/`--to`, or one of `--month`, `--quarter`, `--year`.
+    """Read a period from options: `--from`/`--to`, or one that names it, such as `--month`.
 
     Nothing given means everything. BadRequest says in one sentence what is wrong.
     """
-    named = {"--month": month, "--quarter": quarter, "--year": year}
-    given = [name for name, value in named.items() if value is not None]
+    named = {
+        "--month": (month, _month),
+        "--quarter": (quarter, _quarter),
+        "--year": (year, _year),
+        "--week": (week, _week),
+        "--fiscal-year": (fiscal_year, lambda text: _fiscal_year(text, calendar)),
+        "--fiscal-quarter": (fiscal_quarter, lambda text: _fiscal_quarter(text, calendar)),
+    }
+    given = [(name, text, read) for name, (text, read) in named.items() if text is not None]
     if len(given) > 1:
-        raise BadRequest(f"Give one of {' and '.join(given)}, not both.")
+        raise BadRequest(f"Give one of {' and '.join(name for name, _, _ in given)}, not both.")
     if given and (start is not None or end is not None):
-        raise BadRequest(f"Give either {given[0]} or --from and --to, not both.")
-    if month is not None:
-        return _month(month)
-    if quarter is not None:
-        return _quarter(quarter)
-    if year is not None:
-        return _year(year)
+        raise BadRequest(f"Give either {given[0][0]} or --from and --to, not both.")
+    for _, text, read in given:
+        return read(text)
     period = Period(
         None if start is None else parse_date(start, "--from"),
         None if end is None else parse_date(end, "--to"),
@@ -107,6 +148,51 @@ def parse_period(
     return period
 
 
+def week_of(text: str) -> Period | None:
+    """Return an ISO week such as 2026-W15, Monday to Monday; None if it is none."""
+    found = _WEEK.fullmatch(text)
+    if found is None or not 1 <= int(found[1]) <= 9998:
+        return None
+    try:
+        start = date.fromisocalendar(int(found[1]), int(found[2]), 1)
+    except ValueError:
+        return None
+    return Period(start, start + timedelta(days=7))
+
+
+def quarter_of(text: str) -> Period | None:
+    """Return a quarter of a calendar year such as 2026-Q2; None if it is none."""
+    found = _QUARTER.fullmatch(text)
+    if found is None or not 1 <= int(found[1]) <= 9998:
+        return None
+    return _months(int(found[1]), 3 * int(found[2]) - 2, 3)
+
+
+def _week(text: str) -> Period:
+    period = week_of(text)
+    if period is None:
+        raise BadRequest(f"--week must look like 2026-W15, not {text!r}.")
+    return period
+
+
+def _fiscal_year(text: str, calendar: Calendar) -> Period:
+    if _YEAR.fullmatch(text) is None or not 2 <= int(text) <= 9998:
+        raise BadRequest(f"--fiscal-year must look like 2026, not {text!r}.")
+    return calendar.year(int(text))
+
+
+def _fiscal_quarter(text: str, calendar: Calendar) -> Period:
+    found = _QUARTER.fullmatch(text)
+    if found is None or not 2 <= int(found[1]) <= 9998:
+        raise BadRequest(f"--fiscal-quarter must look like 2026-Q2, not {text!r}.")
+    return calendar.quarter(int(found[1]), int(found[2]))
+
+
+def _months_on(day: date, count: int) -> date:
+    after = day.year * 12 + day.month - 1 + count
+    return date(after // 12, after % 12 + 1, day.day)
+
+
 def _month(text: str) -> Period:
     found = _MONTH.fullmatch(text)
     if found is None or not 1 <= int(found[2]) <= 12 or not 1 <= int(found[1]) <= 9998:
@@ -115,10 +201,10 @@ def _month(text: str) -> Period:
 
 
 def _quarter(text: str) -> Period:
-    found = _QUARTER.fullmatch(text)
-    if found is None or not 1 <= int(found[1]) <= 9998:
+    period = quarter_of(text)
+    if period is None:
         raise BadRequest(f"--quarter must look like 2026-Q2, not {text!r}.")
-    return _months(int(found[1]), 3 * int(found[2]) - 2, 3)
+    return period
 
 
 def _year(text: str) -> Period:

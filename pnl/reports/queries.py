@@ -36,6 +36,7 @@ from pnl.reports.model import (
     Statement,
     View,
 )
+from pnl.reports.period import Calendar
 from pnl.reports.quality import quality
 from pnl.reports.sheet import Asking, Sheet
 from pnl.reports.sql import COLUMN_OF, Queryable
@@ -45,6 +46,7 @@ from processors.statement import LINE_NAMES
 from streams.clock import Clock
 from streams.log import EventLog
 
+CALENDAR: Final = Calendar()
 DIMENSION_VALUES_MAX: Final = 1000
 READS_MAX: Final = 3
 
@@ -53,11 +55,17 @@ class Reports:
     """Answers from a store, by the newest of its rules; `log` lets it say what is behind."""
 
     def __init__(
-        self, store: Queryable, rules: Policies, clock: Clock, log: EventLog | None = None
+        self,
+        store: Queryable,
+        rules: Policies,
+        clock: Clock,
+        log: EventLog | None = None,
+        calendar: Calendar = CALENDAR,
     ) -> None:
         self.policies = book_of(rules)
         self.policy = self.policies.newest
         self.store = store
+        self.calendar = calendar
         self._clock = clock
         self._log = log
 

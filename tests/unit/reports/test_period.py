@@ -7,6 +7,7 @@ import pytest
 
 from pnl.reports.model import BadRequest
 from pnl.reports.period import (
+    Calendar,
     Period,
     date_of,
     day_number,
@@ -52,6 +53,11 @@ def test_a_local_day_begins_at_its_first_instant_where_midnight_is_skipped() -> 
         ({"quarter": "2026-Q2"}, "2026-04-01", "2026-07-01"),
         ({"quarter": "2026q4"}, "2026-10-01", "2027-01-01"),
         ({"year": "2026"}, "2026-01-01", "2027-01-01"),
+        ({"week": "2026-W15"}, "2026-04-06", "2026-04-13"),
+        ({"week": "2026w01"}, "2025-12-29", "2026-01-05"),
+        ({"week": "2026-W53"}, "2026-12-28", "2027-01-04"),
+        ({"fiscal_year": "2026"}, "2026-01-01", "2027-01-01"),
+        ({"fiscal_quarter": "2026-Q2"}, "2026-04-01", "2026-07-01"),
     ],
 )
 def test_a_period_is_read_from_any_way_of_naming_it(
@@ -78,6 +84,9 @@ def test_a_period_is_read_from_any_way_of_naming_it(
         ({"month": "2026-13"}, "--month must look like 2026-04, not '2026-13'."),
         ({"quarter": "2026-Q5"}, "--quarter must look like 2026-Q2, not '2026-Q5'."),
         ({"year": "26"}, "--year must look like 2026, not '26'."),
+        ({"week": "2025-W53"}, "--week must look like 2026-W15, not '2025-W53'."),
+        ({"fiscal_year": "26"}, "--fiscal-year must look like 2026, not '26'."),
+        ({"fiscal_quarter": "2026"}, "--fiscal-quarter must look like 2026-Q2, not '2026'."),
         ({"year": "9999"}, "--year must look like 2026, not '9999'."),
         (
             {"month": "2026-04", "start": "2026-04-01"},
@@ -91,6 +100,24 @@ def test_a_wrong_period_is_refused_in_one_sentence(options: dict[str, str], sent
     with pytest.raises(BadRequest) as raised:
         parse_period(**options)
     assert str(raised.value) == sentence
+
+
+def test_a_fiscal_year_is_named_by_the_year_it_ends_in() -> None:
+    """Its quarters are three months each, from its first day on, and cover it without a gap."""
+    calendar = Calendar.of("04-06")
+    year = parse_period(fiscal_year="2026", calendar=calendar)
+    assert year == Period(date(2025, 4, 6), date(2026, 4, 6))
+    quarters = [parse_period(fiscal_quarter=f"2026-Q{n}", calendar=calendar) for n in range(1, 5)]
+    assert quarters[3] == Period(date(2026, 1, 6), date(2026, 4, 6))
+    assert [q.end for q in quarters[:3]] == [q.start for q in quarters[1:]]
+    assert (quarters[0].start, quarters[3].end) == (year.start, year.end)
+
+
+@pytest.mark.parametrize("text", ["4-1", "13-01", "02-29", "00-01", "april"])
+def test_a_fiscal_year_starts_on_a_day_that_every_month_has(text: str) -> None:
+    """A 29th would skip Februaries."""
+    with pytest.raises(BadRequest, match="such as 04-01"):
+        Calendar.of(text)
 
 
 def test_times_are_written_in_utc_to_the_millisecond() -> None:

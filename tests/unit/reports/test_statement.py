@@ -1,10 +1,12 @@
 """The statement's lines: what stands in a range, and how it is split."""
 
-from datetime import date
+from datetime import date, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from pnl.reports.model import BadRequest, Scope
+from pnl.reports.period import first_instant, utc
 from pnl.reports.queries import Reports
 from processors.policy import Policy
 from sinks.store import Store
@@ -12,6 +14,7 @@ from streams.clock import ManualClock
 from tests.support.books import Books, control, cost, day, sold, spread
 
 GBP = Scope(currency="GBP")
+LONDON = ZoneInfo("Europe/London")
 MONTHLY_12000 = [950, 1017, 983, 1017, 983, 1017, 1016, 984, 1016, 984, 1016, 1017]
 
 
@@ -276,3 +279,28 @@ def test_only_dimensions_can_split(reports: Reports, by: tuple[str, ...], senten
     with pytest.raises(BadRequest) as raised:
         reports.statement(GBP, by)
     assert str(raised.value) == sentence
+
+
+@pytest.mark.parametrize("sunday", ["2024-03-31", "2024-10-27"])
+def test_a_week_in_which_clocks_change_is_the_sum_of_its_days(
+    books: Books, reports: Reports, sunday: str
+) -> None:
+    """An entry every half hour of 23 or 25 hours: each stands on one day, none is lost."""
+    last = date.fromisoformat(sunday)
+    begin = first_instant(last - timedelta(days=6), LONDON)
+    end = first_instant(last + timedelta(days=1), LONDON)
+    step = 1_800_000
+    moments = [
+        utc(at).strftime("%Y-%m-%d %H:%M:%S") for at in range(begin - step, end + step, step)
+    ]
+    books.lay([], [cost("C1", -1, moment) for moment in moments])
+    days = [last - timedelta(days=back) for back in range(6, -1, -1)]
+
+    def booked(start: date, days: int) -> int:
+        scope = Scope(currency="GBP", start=start, end=start + timedelta(days=days))
+        return reports.statement(scope).line("C1").amount_minor
+
+    by_day = [booked(day, 1) for day in days]
+    hours = 23 if sunday == "2024-03-31" else 25
+    assert by_day == [-48] * 6 + [-2 * hours]
+    assert booked(days[0], 7) == sum(by_day)

@@ -31,7 +31,8 @@ Thetas: TypeAlias = Mapping[Segment, IncrementalShare]
 UNKNOWN_THETA: Final = (
     "Incremental is empty where for some of the credit no incremental share (theta) is known: it"
     " takes a comparison with customers without contact that is matched well enough and finds"
-    " nothing before the contact (pnl report outcomes)."
+    " nothing before the contact (pnl report outcomes). Of many contacts it is worked out only when"
+    " asked for: incremental=on."
 )
 
 
@@ -51,8 +52,10 @@ DEFINITION: Final = (
     " booked."
 )
 """What DEF-MULT means, wherever it is cited."""
-ON: Final = "on"
-OPTION: Final = "on, or off, which saves the seconds that comparing takes [on]"
+CONTACTS_MAX: Final = 200_000
+"""Of more contacts than these theta is worked out only when asked for."""
+_CHOICES: Final = ("auto", "on", "off")
+OPTION: Final = f"on, off, or auto: on for up to {CONTACTS_MAX} contacts, because comparing takes seconds [auto]"
 _lock: Final = Lock()
 _last: list[tuple["Known", Thetas]] = []
 
@@ -62,10 +65,10 @@ def thetas_of(asking: Asking) -> Thetas:
 
     The comparison takes a while, so that of the books as they are is kept.
     """
-    asked = asking.options.get("incremental", ON)
-    if asked not in (ON, "off"):
-        raise BadRequest(f"incremental must be on or off, not {asked!r}.")
-    if asked == "off":
+    asked = asking.options.get("incremental", _CHOICES[0])
+    if asked not in _CHOICES:
+        raise BadRequest(f"incremental must be one of {', '.join(_CHOICES)}, not {asked!r}.")
+    if asked == "off" or (asked == "auto" and _contacts(asking) > CONTACTS_MAX):
         return {}
     from pnl.lifting.contrasts import thetas
     from pnl.lifting.from_store import known
@@ -77,6 +80,12 @@ def thetas_of(asking: Asking) -> Thetas:
         if not _last or _last[0][0] is not found:
             _last[:] = [(found, thetas(found, asking.policy.version))]
         return _last[0][1]
+
+
+def _contacts(asking: Asking) -> int:
+    """Return about how many contacts the books hold; repeats count until they are merged."""
+    (row,) = asking.store.query("SELECT count() AS n FROM contacts")
+    return int(row["n"])
 
 
 def theta_of(thetas: Thetas, values: Mapping[str, str]) -> tuple[Segment, IncrementalShare] | None:

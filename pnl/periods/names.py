@@ -7,6 +7,7 @@ month; a quarter and a year are periods of their own that are closed as well.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from pnl.errors import UserError
@@ -64,8 +65,9 @@ def month_at(at: Millis, zone: ZoneInfo) -> Named:
 def parse_name(text: str) -> Named:
     """Read the name of a month, quarter or year; UserError if it is none."""
     for option in ("month", "quarter", "year"):
+        asked: dict[str, Any] = {option: text}
         try:
-            period = parse_period(**{option: text})
+            period = parse_period(**asked)
         except BadRequest:
             continue
         assert period.start is not None

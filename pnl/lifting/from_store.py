@@ -22,7 +22,7 @@ from processors.money import PPM, divide_half_even
 from processors.policy import Policy
 from streams.facts import Millis
 
-CUSTOMERS_MAX: Final = 100_000
+CUSTOMERS_MAX: Final = 20_000
 OUTCOMES: Final = ("resolved", "unresolved", "abandoned", "unknown")
 
 _KNOWN: Final = (

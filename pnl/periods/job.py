@@ -5,9 +5,9 @@ run that is killed or repeated leaves nothing behind. A period is closed at a cu
 figures are what the ledger says (DEF-CLOSE), and once for ever.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from threading import Lock
 from typing import Final
 
@@ -18,7 +18,7 @@ from pnl.periods.names import Named
 from pnl.periods.reading import Reader
 from pnl.reports.as_reported import Closing, closings
 from pnl.reports.freshness import as_of
-from pnl.reports.period import first_instant
+from pnl.reports.period import first_instant, local_date
 from pnl.reports.sql import Queryable
 from processors.policy import Policies, book_of
 from streams.clock import Clock, Deadline, pause
@@ -67,6 +67,8 @@ class PeriodJob:
         self._seen: Cut | None = None
         self._owed: set[Named] = set()
         self._imported: set[str] = set()
+        self._estimated: set[str] = set()
+        self._estimated_on: date | None = None
 
     def refresh(self, cut: Cut, *, running: bool = True) -> int:
         """State what changed since the last cut; return how many facts that took.
@@ -86,6 +88,21 @@ class PeriodJob:
                     stated += new
                     if not new:
                         self._owed.discard(period)
+            return stated
+
+    def estimate(self, cut: Cut) -> int:
+        """State D1 and D2 where they are due, once per day of event time; return how many facts.
+
+        Of an open month that is over it is what it looks like, of a closed one what happened, once
+        all of that has passed.
+        """
+        known = as_of(self._store)
+        if known is None or local_date(known, self._rules.zone) == self._estimated_on:
+            return 0
+        with self._lock:
+            reader = self._reader(cut)
+            stated = self._estimate(reader, reader.extent(), known)
+            self._estimated_on = local_date(known, self._rules.zone)
             return stated
 
     def close_due(self, cut: Cut) -> tuple[str, ...]:
@@ -109,17 +126,22 @@ class PeriodJob:
                     due.append(period)
                 else:  # what comes now comes after the deadline: it stays so
                     self._imported.add(period.name)
-            return self._close(cut, due)
+            return () if self._estimate_once(reader, due, known) else self._close(cut, due)
 
     def close(self, period: Named, cut: Cut) -> tuple[str, ...] | None:
         """Close a period and the months in it; return what was closed, None if figures changed.
 
         Then the caller asks again with the next cut. UserError while the period is not over.
+        Estimates are made once before: every new fact moves them.
         """
         if not self._is_over(period):
             raise UserError(f"{period.name} is not over: it ends with the day before {period.end}.")
         with self._lock:
-            if self._state(self._reader(cut), period.months()):
+            reader = self._reader(cut)
+            if self._state(reader, period.months()):
+                return None
+            until = as_of(self._store)
+            if until is not None and self._estimate_once(reader, period.months(), until):
                 return None
             known = closings(self._store)
             wanted = {each.name: each for each in (*period.months(), period)}
@@ -159,6 +181,34 @@ class PeriodJob:
             self._append(facts)
             stated += len(facts)
         return stated
+
+    def _estimate_once(self, reader: Reader, periods: Sequence[Named], until: Millis) -> int:
+        """State the estimates of months, unless that was done for their closing before."""
+        missing = [each for each in periods if each.name not in self._estimated]
+        stated = self._estimate(reader, missing, until)
+        self._estimated.update(each.name for each in missing)
+        return stated
+
+    def _estimate(self, reader: Reader, periods: Iterable[Named], until: Millis) -> int:
+        """Append the estimates that are due and new of these months; return how many facts."""
+        # They bring large libraries along, which a statement does not need.
+        from pnl.periods.estimates import LINES as ESTIMATED
+        from pnl.periods.estimates import estimate_figures, is_mature, is_trued_up
+
+        closed = closings(self._store)
+        facts: list[Period] = []
+        for period in periods:
+            end = first_instant(period.end, self._rules.zone)
+            if until < end:
+                continue
+            booked = reader.booked(period)
+            settled = is_trued_up(booked) or not is_mature(period, self._rules.newest, until)
+            if period.name in closed and settled:
+                continue
+            figures = estimate_figures(self._store, self._rules, period, until)
+            facts += news(period, figures, booked, end - 1, ESTIMATED)
+        self._append(facts)
+        return len(facts)
 
     def _close(self, cut: Cut, periods: Iterable[Named]) -> tuple[str, ...]:
         facts = [

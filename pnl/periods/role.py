@@ -45,7 +45,7 @@ class PeriodsRole:
         took = Stopwatch()
         running = not self._running.seconds_left()
         try:
-            stated = self._job.refresh(cut, running=running)
+            stated = self._job.refresh(cut, running=running) or self._job.estimate(cut)
             closed = () if stated else self._job.close_due(cut)
         except StoreError as error:
             if error.remedy is Remedy.STOP:

@@ -55,7 +55,7 @@ DEFINITION: Final = (
 CONTACTS_MAX: Final = 200_000
 """Of more contacts than these theta is worked out only when asked for."""
 _CHOICES: Final = ("auto", "on", "off")
-OPTION: Final = f"on, off, or auto: on for up to {CONTACTS_MAX} contacts, because comparing takes seconds [auto]"
+OPTION: Final = f"on, off, or auto: on up to {CONTACTS_MAX} contacts, as it takes seconds [auto]"
 _lock: Final = Lock()
 _last: list[tuple["Known", Thetas]] = []
 
@@ -83,8 +83,8 @@ def thetas_of(asking: Asking) -> Thetas:
 
 
 def _contacts(asking: Asking) -> int:
-    """Return about how many contacts the books hold; repeats count until they are merged."""
-    (row,) = asking.store.query("SELECT count() AS n FROM contacts")
+    """Return how many contacts the books hold."""
+    (row,) = asking.store.query("SELECT count() AS n FROM v_contacts")
     return int(row["n"])
 
 

@@ -29,7 +29,8 @@ from processors.repeat_models import (
     p_no_purchase,
 )
 from processors.repeat_pnbd import ParetoNbd
-from tests.support.cdnow import bought, published, rows
+from processors.stakes import ValueModel
+from tests.support.cdnow import DAY_MS, bought, published, rows
 
 VECTORS: dict[str, Any] = json.loads(
     (Path(__file__).parent / "customer_vectors.json").read_text(encoding="utf-8")
@@ -290,3 +291,21 @@ def test_a_history_that_contradicts_itself_is_refused() -> None:
     for x, recency, age in (([1], [5], [3]), ([0], [2], [3]), ([1, 2], [1], [3])):
         with pytest.raises(ValueError, match=r"\w"):
             histories(WEEK, x, recency, age)
+
+
+def test_what_is_at_stake_is_frozen_just_before_the_instant() -> None:
+    """DEF-RC's V: purchases at the instant or later change nothing; who never bought has none."""
+    model = ValueModel(repeat=FITTED, spend=SPEND, terms=Terms(margin=0.4))
+    sold = bought()
+    names = [*sold.customers[:50], "nobody", sold.customers[0]]
+    day = int(sold.day.min()) + 200
+    days = np.array([day] * 51 + [int(sold.day[0]) - 1], dtype=np.int64)
+    start, end = Duration(30, TimeUnit.DAY), Duration(395, TimeUnit.DAY)
+    found = model.just_before(sold, names, days * DAY_MS, days, start, end)
+    known = sold.on(day - 1)
+    later = known.histories.at(np.arange(50)).later(Duration(1, TimeUnit.DAY))
+    mean = SPEND.expected(Spend(repeats=later.repeats, mean=known.mean_minor[:50]))
+    expected = value_between(FITTED, later, mean, model.terms, start, end)
+    assert found.expected[:50] == pytest.approx(expected)
+    assert found.given_active[:50] * found.p_active[:50] == pytest.approx(expected, rel=1e-4)
+    assert np.isnan(found.given_active[50:]).all()

@@ -60,7 +60,11 @@ def make(asking: Asking) -> Sheet:
         asking = replace(asking, by=(cohort, *asking.by))
     if "product_class" in asking.by:
         raise BadRequest("--by product_class splits what was sold, not contacts: filter by it.")
-    thetas = thetas_of(asking) if chosen["view"] == "cohort" else {}
+    converted = asking.policy.currency == ""
+    if converted and chosen["view"] == "period":
+        raise BadRequest("The period view is made in one currency: it takes no --convert.")
+    # Orders' records hold what was booked, in its own currency: converted, nothing is incremental.
+    thetas = thetas_of(asking) if chosen["view"] == "cohort" and not converted else {}
     question = RevenueQuestion(
         asking, chosen["view"], chosen["per"], chosen["interval"], _seed(asking), thetas
     )
@@ -259,4 +263,5 @@ REVENUE: Final = SheetReport(
     },
     filters=(*CONTACT_DIMENSIONS, "product_class"),
     views=_CHOICES["view"],
+    converts=True,
 )

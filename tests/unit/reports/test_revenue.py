@@ -10,6 +10,7 @@ import pytest
 
 from pnl.reports.bootstrap import ratio_interval
 from pnl.reports.contacts import contacts
+from pnl.reports.converted import converted_report
 from pnl.reports.model import BadRequest, Scope
 from pnl.reports.revenue import REVENUE
 from pnl.reports.sheet import Asking, Sheet
@@ -155,6 +156,16 @@ def test_the_period_view_is_kept_apart(books: Books, store: Store) -> None:
         column.name for column in sheet(store, JUNE).columns if "per" in column.name
     }
     assert "Never compare" in june.notes[0]
+
+
+def test_a_cohort_can_be_had_in_one_currency(books: Books, store: Store) -> None:
+    """DEF-FX: from the ledger, entry by entry; what a period earned is in one currency only."""
+    lay(books)
+    asking = Asking(store=store, policy=Policy(), as_of=at("2024-12-31"), scope=JUNE)
+    found = figures(converted_report("revenue", asking))
+    assert found == figures(sheet(store, JUNE))
+    with pytest.raises(BadRequest, match="takes no --convert"):
+        converted_report("revenue", replace(asking, options={"view": "period"}))
 
 
 def test_the_bootstrap_is_seeded_and_by_customer(books: Books, store: Store) -> None:

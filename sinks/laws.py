@@ -254,4 +254,52 @@ GROUP BY customer_id, contact_id, currency
 HAVING max(is_contact) = 1
     AND (cost_of_contact != cost_in_ledger OR fee_of_contact != fee_in_ledger)""",
     ),
+    Law(
+        law_id="S8",
+        title="what cost facts come to is what the ledger booked of them, by customer",
+        of="cost facts",
+        counted="SELECT count() AS n FROM v_costs",
+        sql="""
+SELECT customer_id, currency, sum(spent) AS costs_minor, sum(booked) AS ledger_minor
+FROM (
+    SELECT customer_id, currency, -toInt128(amount_minor) AS spent, toInt128(0) AS booked
+    FROM v_costs
+    UNION ALL
+    SELECT customer_id, currency, toInt128(0), toInt128(amount_minor) FROM v_ledger
+    WHERE line IN ('C4', 'C5', 'C6', 'payroll', 'unbooked') OR (line = 'C3' AND basis = 'booked'))
+WHERE customer_id NOT IN (
+    SELECT customer_id FROM v_ledger WHERE cause_fact = 'cost'
+        AND (customer_id, cause_id) NOT IN (SELECT customer_id, event_id FROM costs))
+GROUP BY customer_id, currency HAVING costs_minor != ledger_minor""",
+    ),
+    Law(
+        law_id="S9",
+        title="what is worked out per period is a period's, and only an estimate has a variance",
+        of="entries of periods",
+        counted="SELECT count() AS n FROM v_ledger WHERE line IN ('C2', 'C7', 'D1', 'D2')",
+        sql="""
+SELECT log_epoch, log_partition, log_offset, log_position, line, basis, cause_fact, variance_minor2
+FROM v_ledger
+WHERE (line IN ('D1', 'D2')) != (basis = 'estimated')
+    OR (variance_minor2 != 0 AND basis != 'estimated')
+    OR (variance_minor2 < 0) > (change = 'reversal')
+    OR (line IN ('C2', 'C7', 'D1', 'D2') AND repair = ''
+        AND cause_fact NOT IN ('period', 'configuration'))""",
+    ),
+    Law(
+        law_id="S10",
+        title="a chain's legs and offers are in step with what it says of them all",
+        of="chains",
+        counted="SELECT count() AS n FROM v_contacts WHERE notEmpty(leg_ids)",
+        sql="""
+SELECT customer_id, contact_id, legs, leg_ids, talk_ms, leg_talk_ms, log_partition, log_offset
+FROM v_contacts
+WHERE length(offer_classes) != length(offers_eligible)
+    OR length(offer_classes) != length(offers_offered)
+    OR length(offer_classes) != length(offers_accepted)
+    OR (notEmpty(leg_ids) AND (length(leg_ids) != legs OR leg_ids[1] != contact_id
+        OR arrayMin(leg_started_at) != started_at OR arrayMax(leg_ended_at) != ended_at
+        OR arraySum(leg_talk_ms) != talk_ms OR arraySum(leg_hold_ms) != hold_ms
+        OR arraySum(leg_wrap_ms) != wrap_ms))""",
+    ),
 )

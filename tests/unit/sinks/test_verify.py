@@ -9,7 +9,7 @@ import pytest
 from sinks.laws import LAWS
 from sinks.store import Store
 from sinks.verify import verify
-from streams.facts import Fact, Fee
+from streams.facts import Fact, Fee, Period, PeriodLine
 from tests.support.facts import at, contact, cost, line, order, refund, resolution
 from tests.support.store import copied_store, prepared
 from tests.support.stored import store_facts
@@ -30,7 +30,15 @@ def history() -> Iterator[Fact]:
     yield order("adjusted", at(5), -300, kind="adjustment")
     yield cost("x1", "concession", at(5), 500, contact_id="c2")
     yield cost("x2", "overhead", at(5), 3_000, period_start="2024-03-01", period_end="2024-04-01")
-    yield resolution("s1", "k1", at(6))
+    yield cost("x3", "payroll", at(5), 700, agent_id="a1")
+    yield cost("x3", "payroll", at(5), 800, agent_id="a1", revision=1)
+    yield cost("x4", "training", at(5), 60)
+    yield cost("x5", "channel", at(5), 9)
+    yield cost("x6", "leadership", at(5), 5)
+    yield cost("x6", "leadership", at(5), 5, revision=1, withdrawn=True)
+    yield figures(1, -500)
+    yield figures(2, -420)
+    yield resolution("s1", "k1", at(6), csat=4)
     yield contact("c0", at(-3), queue="sales")
     yield order("o1", at(2), 12_000, revision=1)
     yield refund("r4", "o2", at(30), 6_000)
@@ -38,6 +46,26 @@ def history() -> Iterator[Fact]:
     yield contact("c1", at(0), revision=1, withdrawn=True)
     yield order("o1", at(2), 12_000, revision=1)
     yield order("of-another", at(3), 4_321, customer_id="k2", currency="EUR")
+
+
+def figures(run: int, amount_minor: int) -> Period:
+    """Build what a run of the period job estimated."""
+    line = PeriodLine(
+        line="D1",
+        basis="estimated",
+        amount_minor=amount_minor,
+        currency="GBP",
+        effective_at=at(20),
+        variance_minor2=400,
+    )
+    return Period(
+        event_id="2024-03/D1",
+        period="2024-03",
+        kind="figures",
+        occurred_at=at(31),
+        lines=(line,),
+        revision=run,
+    )
 
 
 @pytest.fixture
@@ -150,7 +178,22 @@ DAMAGE: dict[str, tuple[str, set[str]]] = {
         ENTRY.format(
             "99 AS log_position, 'fee' AS kind, spread_minor + 1 AS spread_minor", "line = 'C5'"
         ),
-        {"R4", "S6"},
+        {"R4", "S6", "S8"},
+    ),
+    "a cost fact is lost": (
+        """INSERT INTO costs SELECT * REPLACE (version + 1 AS version, true AS withdrawn)
+        FROM v_costs WHERE event_id = 'x3'""",
+        {"S8"},
+    ),
+    "an estimate lost its variance": (
+        """INSERT INTO ledger SELECT * REPLACE ('booked' AS basis) FROM v_ledger
+        WHERE line = 'D1' AND change = 'addition'""",
+        {"S9", "A5"},
+    ),
+    "a leg is lost": (
+        """INSERT INTO contacts SELECT * REPLACE (version + 1 AS version,
+        [leg_ids[1]] AS leg_ids) FROM v_contacts WHERE contact_id = 'c2'""",
+        {"S10"},
     ),
 }
 

@@ -99,7 +99,7 @@ def converted_statement(
         SheetColumn("share_ppm", "Share", "ppm"),
         SheetColumn("unrated", "Without a rate", "count", "DEF-FX"),
     )
-    title = f"Statement in {scope.currency}, converted"
+    title = f"Statement in {scope.currency}"
     return asking.sheet("statement", title, shown, rows, notes=notes, label="converted")
 
 

@@ -12,7 +12,7 @@ hold the one against the other.
 from collections.abc import Callable
 from typing import Final
 
-from pnl.reports.grouping import grouped, key_columns, keyed
+from pnl.reports.grouping import TIMES, grouped, key_columns, keyed
 from pnl.reports.model import CONTACT_DIMENSIONS
 from pnl.reports.service_counts import NOT_CONTROL, Counts
 from pnl.reports.sheet import Asking
@@ -117,6 +117,15 @@ def _midnight(slot: str) -> str:
 def occupancy(asking: Asking) -> Counts:
     """Sum `busy` and `paid` time of the agents who served each row, and their `agent_days`."""
     slots, parameters = by_day(asking.bounds)
+    figures = "sum(busy_ms) AS busy, sum(paid_ms) AS paid, count() AS agent_days"
+    parameters["zone"] = asking.policy.timezone
+    if {*asking.by, *asking.scope.filters()} <= {"agent", *TIMES}:
+        where = filtered(Where(), asking.scope, ("agent",))
+        sql = (
+            f"SELECT {key_columns(asking.by, 'toDate32(slot)')}{figures}"
+            f" FROM ({slots}) WHERE busy_ms > 0 AND {where}{grouped(asking.by)}"
+        )
+        return keyed(asking.by, asking.store.query(sql, parameters | dict(where.parameters)))
     contacts, more = on_contact(asking.bounds)
     where = filtered(Where(), asking.scope, CONTACT_DIMENSIONS)
     served = (
@@ -125,11 +134,11 @@ def occupancy(asking: Asking) -> Counts:
     )
     keys = "".join(f"key_{place}, " for place in range(len(asking.by)))
     sql = (
-        f"SELECT {keys}sum(busy_ms) AS busy, sum(paid_ms) AS paid, count() AS agent_days"
+        f"SELECT {keys}{figures}"
         f" FROM ({served}) AS served INNER JOIN ({slots}) AS slots USING (agent_id, slot)"
         f"{grouped(asking.by)}"
     )
-    parameters |= more | dict(where.parameters) | {"zone": asking.policy.timezone}
+    parameters |= more | dict(where.parameters)
     return keyed(asking.by, asking.store.query(sql, parameters))
 
 

@@ -5,6 +5,7 @@ cannot be known. Figures of the whole company (cost with overhead) stand in rows
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from pnl.reports import occupancy, service_counts
@@ -57,7 +58,7 @@ def make(asking: Asking) -> Sheet:
         if asking.by
         else []
     )
-    whole = found if not asking.by else gathered(_without_rows(asking), needs)
+    whole = found if not asking.by else _over_all(asking, found, needs)
     columns = (*key_heads(asking.by), *(c for name in names for c in MEASURES[name].columns))
     total = (*(None for _ in asking.by), *cells_of(names, whole, [()])[0])
     rows: list[Row] = [
@@ -77,14 +78,24 @@ _COMPANY: Final = ("customers", "costs")
 """Sources that have no rows of their own: they say something about the rows of others."""
 
 
-def _without_rows(asking: Asking) -> Asking:
-    return Asking(
-        store=asking.store,
-        policy=asking.policy,
-        as_of=asking.as_of,
-        scope=asking.scope,
-        options=asking.options,
-    )
+_DISTINCT: Final = ("customers", "occupancy", "costs")
+"""Sources whose rows do not add up: a customer, or an agent's day, may stand in several."""
+
+
+def _over_all(asking: Asking, found: Gathered, needs: Collection[str]) -> Gathered:
+    """Return the counts over all rows: added up where a thing stands in one row only."""
+    alone = replace(asking, by=())
+    counted = dict(gathered(alone, [name for name in needs if name in _DISTINCT]).counted)
+    for source, rows in found.counted.items():
+        if source in _DISTINCT:
+            continue
+        sums: dict[str, float] = {}
+        for row in rows.values():
+            for name, value in row.items():
+                if not name.startswith("key_"):
+                    sums[name] = sums.get(name, 0) + value
+        counted[source] = {(): sums} if sums else {}
+    return Gathered((), counted)
 
 
 def gathered(asking: Asking, needs: Collection[str]) -> Gathered:
@@ -113,7 +124,7 @@ def gathered(asking: Asking, needs: Collection[str]) -> Gathered:
 
 def _costs(asking: Asking, counted: Counted) -> Mapping[Key, Mapping[str, int]]:
     rows = [counted[source] for source in counted if source not in _COMPANY]
-    times = sorted({time_part(asking.by, key) for keys in rows for key in keys})
+    times = sorted({time_part(asking.by, key) for keys in rows for key in keys} or {()})
     return {
         key: {"full": full, "controllable": full - overhead}
         for key, (full, overhead) in centre_costs(asking, times).items()

@@ -12,7 +12,7 @@ from pnl.reports.cohort import chains_of, with_money
 from pnl.reports.grouping import Key, grouped, key_columns, keyed, local_day, times_of
 from pnl.reports.model import CONTACT_DIMENSIONS
 from pnl.reports.sheet import Asking
-from pnl.reports.sql import COLUMN_OF, Where, bounds_of, during
+from pnl.reports.sql import COLUMN_OF, Bounds, Where, bounds_of, during
 
 Counts = Mapping[Key, Mapping[str, Any]]
 
@@ -22,6 +22,13 @@ _CONNECTED_LEGS: Final = "arrayCount(x -> x IS NOT NULL, leg_connected_at)"
 _AGENT_LEGS: Final = (
     "arrayCount((x, agent) -> x IS NOT NULL AND agent != '', leg_connected_at, leg_agents)"
 )
+_CASE: Final = "cityHash64(customer_id, case_id)"
+_TOUCH: Final = "cityHash64(customer_id, case_id, if(case_id = '', contact_id, ''))"
+"""A number for a case or touchpoint: of a billion the chance that any two share one is 3 %."""
+_PLACE: Final = "toUnixTimestamp64Milli(ended_at) * 65536 + toInt64(cityHash64(contact_id) % 65536)"
+"""The order of contacts in time as one number; of those at the same moment always the same."""
+_SILENT: Final = -1
+"""No answer, as a number: real answers are 0 or more."""
 _OFFERED: Final = "handled AND direction = 'inbound' AND disposition_code != 'self_service'"
 """Handled chains that had stood in a queue: outbound and self-service did not."""
 
@@ -71,25 +78,28 @@ def cases(asking: Asking) -> Counts:
     `first_n`: no other contact of it until then, and resolved by then.
     """
     inner, parameters = _cases_with_money(asking)
-    until = "toUnixTimestamp64Milli(ended_at) + {first_ms:Int64}"
+    until = "first_ms + {first_contact:Int64}"
+    final = f"({until} <= {{as_of:Int64}})"
     alone = f"arrayCount(x -> x <= {until}, starts) = 1"
-    resolved = f"toUnixTimestamp64Milli(resolved_first) <= {until}"
     # One that was solved, and came back later than F, stays solved at first contact.
-    first = f"({alone}) AND {resolved} AND (outcome = 'resolved' OR length(starts) > 1)"
+    first = (
+        f"({alone}) AND ifNull(resolved_ms <= {until}, 0)"
+        " AND (outcome_first = 2 OR length(starts) > 1)"
+    )
     sql = (
         f"SELECT {key_columns(asking.by, local_day('ended_at'))}"
-        f"count() AS cases_n, countIf({until} <= {{as_of:Int64}}) AS final_n,"
-        f" countIf({until} <= {{as_of:Int64}} AND ifNull({first}, 0)) AS first_n,"
-        f" sumIf(handled_chains, {until} <= {{as_of:Int64}}) AS final_contacts_n,"
-        f" countIf({until} <= {{as_of:Int64}} AND outcome != 'unknown') AS told_n,"
-        f" countIf({until} <= {{as_of:Int64}} AND outcome = 'resolved') AS solved_n,"
+        f"count() AS cases_n, countIf({final}) AS final_n,"
+        f" countIf({final} AND {first}) AS first_n,"
+        f" sumIf(handled_chains, {final}) AS final_contacts_n,"
+        f" countIf({final} AND outcome_first != 0) AS told_n,"
+        f" countIf({final} AND outcome_first = 2) AS solved_n,"
         " countIf(resolved_times > 0) AS resolved_n, countIf(resolved_times > 1) AS reopened_n,"
         " countIf(resolved_times > 0 AND agent_legs < 2) AS onetouch_n,"
-        " sum(cost) AS cases_cost"
+        " sum(cost_of_case) AS cases_cost"
         f" FROM ({inner}) WHERE {scoped_faces(asking)}{grouped(asking.by)}"
     )
     parameters |= {
-        "first_ms": asking.policy.first_contact_resolution_ms,
+        "first_contact": asking.policy.first_contact_resolution_ms,
         "as_of": asking.as_of or 0,
     }
     return keyed(asking.by, asking.store.query(sql, parameters))
@@ -104,17 +114,18 @@ def _cases_with_money(asking: Asking) -> tuple[str, dict[str, object]]:
     chains, parameters = with_money(
         whole_cases(asking), asking.scope, columns, asking.policy.currency
     )
+    # Numbers only, and no dimension that is not asked for: grouping texts takes five times as long.
     per_case = (
-        f"SELECT argMinIf(tuple({_DIMENSIONS}, ended_at, outcome), tuple(ended_at, contact_id),"
-        " handled) AS face,"
+        f"SELECT {_first_of(asking)}minIf(toUnixTimestamp64Milli(ended_at), handled) AS first_ms,"
+        " argMinIf(multiIf(outcome = 'resolved', 2, outcome = 'unknown', 0, 1),"
+        f" {_PLACE}, handled) AS outcome_first,"
         " groupArrayIf(toUnixTimestamp64Milli(started_at), handled OR abandoned) AS starts,"
         " countIf(handled) AS handled_chains, max(resolutions) AS resolved_times,"
-        " min(resolved_at) AS resolved_first, sum(legs_of_agents) AS agent_legs,"
-        " sum(chains.cost) AS cost"
-        f" FROM ({chains}) AS chains GROUP BY customer_id, case_id HAVING handled_chains > 0"
+        " min(toUnixTimestamp64Milli(resolved_at)) AS resolved_ms,"
+        " sum(legs_of_agents) AS agent_legs, sum(chains.cost) AS cost_of_case"
+        f" FROM ({chains}) AS chains GROUP BY {_CASE} HAVING handled_chains > 0"
     )
-    named = [*(COLUMN_OF[name] for name in CONTACT_DIMENSIONS), "ended_at", "outcome"]
-    return _faced(per_case, named), parameters
+    return _placed(asking, per_case, "first"), parameters
 
 
 def answers(asking: Asking, csat_max: int, csat_good: int, ces_max: int) -> Counts:
@@ -123,28 +134,28 @@ def answers(asking: Asking, csat_max: int, csat_good: int, ces_max: int) -> Coun
     Answers beyond a scale's end are no answers on that scale: `off_scale_n` counts them.
     """
     where = whole_touches(asking)
-    per_touch = (
-        f"SELECT argMaxIf(tuple({_DIMENSIONS}, ended_at, csat, nps, ces),"
-        " tuple(ended_at, contact_id), handled) AS face"
-        f" FROM v_contacts WHERE {where}"
-        " GROUP BY customer_id, case_id, if(case_id = '', contact_id, '')"
-        " HAVING countIf(handled) > 0"
+    said = ", ".join(
+        f"argMaxIf(ifNull({name}, {_SILENT}), {_PLACE}, handled) AS said_{name}"
+        for name in ("csat", "nps", "ces")
     )
-    named = [
-        *(COLUMN_OF[name] for name in CONTACT_DIMENSIONS),
-        *("ended_at", "csat", "nps", "ces"),
-    ]
+    per_touch = (
+        f"SELECT {_first_of(asking, 'argMaxIf')}{said},"
+        " maxIf(toUnixTimestamp64Milli(ended_at), handled) AS last_ms"
+        f" FROM v_contacts WHERE {where} GROUP BY {_TOUCH} HAVING countIf(handled) > 0"
+    )
+    on_csat = f"said_csat != {_SILENT} AND said_csat <= {{csat_max:Int64}}"
+    on_ces = f"said_ces != {_SILENT} AND said_ces <= {{ces_max:Int64}}"
     sql = (
         f"SELECT {key_columns(asking.by, local_day('ended_at'))}"
-        "count() AS asked_n, countIf(csat <= {csat_max:Int64}) AS csat_n,"
-        " countIf(csat >= {csat_good:Int64} AND csat <= {csat_max:Int64}) AS good_n,"
-        " countIf(csat IS NOT NULL OR nps IS NOT NULL OR ces IS NOT NULL) AS answered_n,"
-        " countIf(nps IS NOT NULL) AS nps_n, countIf(nps >= 9) AS promoters_n,"
-        " countIf(nps <= 6) AS detractors_n, countIf(ces <= {ces_max:Int64}) AS ces_n,"
-        " sumIf(ifNull(ces, 0), ces <= {ces_max:Int64}) AS ces_sum,"
-        " sumIf(ifNull(ces * ces, 0), ces <= {ces_max:Int64}) AS ces_squares,"
-        " countIf(csat > {csat_max:Int64} OR ces > {ces_max:Int64}) AS off_scale_n"
-        f" FROM ({_faced(per_touch, named)})"
+        f"count() AS asked_n, countIf({on_csat}) AS csat_n,"
+        f" countIf({on_csat} AND said_csat >= {{csat_good:Int64}}) AS good_n,"
+        f" countIf(greatest(said_csat, said_nps, said_ces) != {_SILENT}) AS answered_n,"
+        f" countIf(said_nps != {_SILENT}) AS nps_n, countIf(said_nps >= 9) AS promoters_n,"
+        f" countIf(said_nps != {_SILENT} AND said_nps <= 6) AS detractors_n,"
+        f" countIf({on_ces}) AS ces_n, sumIf(said_ces, {on_ces}) AS ces_sum,"
+        f" sumIf(said_ces * said_ces, {on_ces}) AS ces_squares,"
+        " countIf(said_csat > {csat_max:Int64} OR said_ces > {ces_max:Int64}) AS off_scale_n"
+        f" FROM ({_placed(asking, per_touch, 'last')})"
         f" WHERE {scoped_faces(asking)}{grouped(asking.by)}"
     )
     scales = {"csat_max": csat_max, "csat_good": csat_good, "ces_max": ces_max}
@@ -193,22 +204,41 @@ def scoped_faces(asking: Asking) -> Where:
 
 def whole_cases(asking: Asking) -> Where:
     """Return the condition for all contacts of the cases that the question touches."""
-    return _whole(asking, Where().also(f"case_id != '' AND {NOT_CONTROL}"), "customer_id, case_id")
+    return _whole(asking, Where().also(f"case_id != '' AND {NOT_CONTROL}"), _CASE)
 
 
 def whole_touches(asking: Asking) -> Where:
-    """Return the condition for all contacts of the touches that the question touches."""
-    touch = "customer_id, case_id, if(case_id = '', contact_id, '')"
-    return _whole(asking, Where().also(NOT_CONTROL), touch)
+    """Return the condition for all contacts of the touchpoints that the question touches."""
+    return _whole(asking, Where().also(NOT_CONTROL), _TOUCH)
 
 
 def _whole(asking: Asking, where: Where, identity: str) -> Where:
     asked = scoped(asking)
-    part = f"({identity}) IN (SELECT {identity} FROM v_contacts WHERE {asked})"
-    return where.also(part, **asked.parameters)
+    where = where.also("1", **asked.parameters)
+    if asking.bounds == Bounds(None, None) and not asking.scope.filters():
+        return where
+    return where.also(f"{identity} IN (SELECT {identity} FROM v_contacts WHERE {asked})")
 
 
-def _faced(per_touch: str, names: list[str]) -> str:
-    """Return a query that gives the parts of `face` by their names, and all else as it is."""
-    parts = ", ".join(f"tupleElement(face, {n}) AS {name}" for n, name in enumerate(names, 1))
-    return f"SELECT *, {parts} FROM ({per_touch})"
+def _needed(asking: Asking) -> list[str]:
+    """Return the columns of the dimensions that rows or filters ask for."""
+    asked = {*asking.by, *asking.scope.filters()}
+    return [COLUMN_OF[name] for name in CONTACT_DIMENSIONS if name in asked]
+
+
+def _first_of(asking: Asking, aggregate: str = "argMinIf") -> str:
+    """Return the needed dimensions of the handled contact that places a case or an answer."""
+    return "".join(
+        f"{aggregate}({column}, {_PLACE}, handled) AS face_{column}, " for column in _needed(asking)
+    )
+
+
+def _placed(asking: Asking, grouped_rows: str, which: str) -> str:
+    """Return a query whose rows have `ended_at` and dimensions of the contact that places them."""
+    named = "".join(f", face_{column} AS {column}" for column in _needed(asking))
+    return f"SELECT *, {instant_of(f'{which}_ms')} AS ended_at{named} FROM ({grouped_rows})"
+
+
+def instant_of(ms: str) -> str:
+    """Return the expression of a time in milliseconds as a time."""
+    return f"fromUnixTimestamp64Milli({ms}, 'UTC')"

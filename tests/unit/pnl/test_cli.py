@@ -18,7 +18,7 @@ from streams.log import Busy, Fenced, LogDamaged, LogFailed
 
 COMMANDS = (
     "demo", "run", "import", "simulate", "report", "explain", "verify", "doctor",
-    "resume", "repair", "rebuild",
+    "resume", "repair", "rebuild", "whatif",
     "topics apply", "topics check", "migrate up", "migrate status",
     "worker journeys", "worker sink", "worker auditor", "worker console",
 )  # fmt: skip

@@ -57,7 +57,7 @@ def test_the_documented_defaults_are_the_defaults(tmp_path: Path) -> None:
 
 COMMANDS = (
     "demo", "run", "import", "simulate", "report", "explain", "verify", "doctor",
-    "resume", "repair", "rebuild", "restate", "fit", "evaluate", "lift",
+    "resume", "repair", "rebuild", "restate", "fit", "evaluate", "lift", "whatif",
     "topics apply", "topics check", "migrate up", "migrate status",
     "worker journeys", "worker sink", "worker auditor", "worker console", "worker periods", "close",
 )  # fmt: skip

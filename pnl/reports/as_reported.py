@@ -25,6 +25,10 @@ _ROLLUP: Final = "rollup"
 _IN_LEDGER: Final = frozenset({"M1", "M2", "M3", "M5", "M8", "M9"})
 
 
+class NothingReported(BadRequest):
+    """The range is no period, or one that is not closed: nothing of it was reported."""
+
+
 @dataclass(frozen=True, slots=True)
 class Closing:
     """That a period is closed: when, and before which places of the ledger's partitions."""
@@ -82,6 +86,11 @@ def closings(store: Queryable) -> dict[str, Closing]:
     }
 
 
+def is_period(scope: Scope) -> bool:
+    """Return whether a scope's range is a month, a quarter or a year, so that it can be closed."""
+    return named(scope.start, scope.end) is not None
+
+
 def closing_if_any(store: Queryable, scope: Scope) -> Closing | None:
     """Return the closing of a scope's range, None if it is no period or not closed."""
     period = named(scope.start, scope.end)
@@ -89,15 +98,15 @@ def closing_if_any(store: Queryable, scope: Scope) -> Closing | None:
 
 
 def closing_of(store: Queryable, scope: Scope) -> Closing:
-    """Return the closing of a scope's range; BadRequest if it is no period, or not closed."""
+    """Return the closing of a scope's range; NothingReported if it is none that is closed."""
     period = named(scope.start, scope.end)
     if period is None:
-        raise BadRequest(
+        raise NothingReported(
             "Only a month, a quarter or a year is closed: give --month, --quarter or --year."
         )
     found = closing_if_any(store, scope)
     if found is None:
-        raise BadRequest(
+        raise NothingReported(
             f"{period.name} is not closed, so nothing of it was reported yet;"
             f" `pnl close {period.name}` closes it."
         )

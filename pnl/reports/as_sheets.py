@@ -6,6 +6,7 @@ the rows `line` add up to the totals.
 
 from typing import Final
 
+from pnl.reports.as_reported import is_period
 from pnl.reports.model import ContactsReport, ContactsRow, Interval, Key, Statement
 from pnl.reports.sheet import Row, Sheet, SheetColumn, is_provisional
 
@@ -83,7 +84,9 @@ def statement_sheet(statement: Statement) -> Sheet:
         by=by,
         columns=columns,
         rows=tuple(rows),
-        provisional=is_provisional(statement.scope, statement.as_of, statement.timezone),
+        provisional=statement.closed_at is None
+        if is_period(statement.scope)
+        else is_provisional(statement.scope, statement.as_of, statement.timezone),
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
 from pnl.reports import money_text
+from pnl.reports.as_reported import is_period
 from pnl.reports.evidence import ContactExplained, ExplainedEntry, OrderExplained
 from pnl.reports.model import (
     ContactsReport,
@@ -99,7 +100,7 @@ def statement_table(statement: Statement) -> str:
 def _title(statement: Statement) -> str:
     """Return the heading: whether the period is closed, and which of its two views this is."""
     if statement.closed_at is None:
-        return "Statement" if statement.scope.end is None else "Statement, provisional"
+        return "Statement, provisional" if is_period(statement.scope) else "Statement"
     closed = f"closed {moment(statement.closed_at, statement.timezone)}"
     return f"Statement as {statement.view}, {closed}"
 

@@ -17,7 +17,7 @@ from math import sqrt
 from typing import Final, Literal, TypeAlias
 
 from pnl.reports.accrual import RANGE_EARNED, TERM_LENGTH, spread_entries
-from pnl.reports.as_reported import Closing, closing_of
+from pnl.reports.as_reported import Closing, NothingReported, closing_of
 from pnl.reports.model import Scope
 from pnl.reports.period import day_number, rfc3339
 from pnl.reports.sheet import Asking, Cell, Row, Sheet, SheetColumn, SheetReport
@@ -38,6 +38,7 @@ SHOWN: Final[Mapping[str, tuple[str, str]]] = {
     **BOOKED,
     **{line: (title, "estimated") for line, title in ESTIMATES.items()},
 }
+TITLE: Final = "As reported and as restated"
 _PLAIN: Final = "toInt128(amount_minor)"
 _Z: Final = 1.959963984540054
 _BEFORE: Final = DAY_MS
@@ -246,8 +247,14 @@ COLUMNS: Final = (
 
 
 def make(asking: Asking) -> Sheet:
-    """Return a row per line; the total is the booked operating result, without estimates."""
-    closing = closing_of(asking.store, asking.scope)
+    """Return a row per line; the total is the booked operating result, without estimates.
+
+    No row, and a note that says why, where nothing was reported.
+    """
+    try:
+        closing = closing_of(asking.store, asking.scope)
+    except NothingReported as nothing:
+        return asking.sheet("restatement", TITLE, COLUMNS, (), notes=(str(nothing),))
     bridges, lag = restatement(asking.store, asking.policy, asking.scope, closing)
     whole = Bridge()
     for line in BOOKED.keys() & bridges.keys():
@@ -260,7 +267,7 @@ def make(asking: Asking) -> Sheet:
         notes.append("The period job has not yet seen all of it: C2 and C7 will change.")
     return asking.sheet(
         "restatement",
-        "As reported and as restated",
+        TITLE,
         COLUMNS,
         [
             _row(line, title, basis, bridges.get(line, Bridge()))
@@ -299,7 +306,7 @@ def _with_interval(amount: int, variance: int, *, estimated: bool) -> tuple[Cell
 
 RESTATEMENT: Final = SheetReport(
     name="restatement",
-    title="As reported and as restated",
+    title=TITLE,
     summary="A closed period as it was reported and as it is known now, with the causes.",
     make=make,
     definitions={

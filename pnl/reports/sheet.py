@@ -151,8 +151,16 @@ class Asking:
             notes=tuple(notes),
             label=label,
             options=tuple(self.options.items()),
-            provisional=is_provisional(self.scope, self.as_of, self.policy.timezone),
+            provisional=self._is_provisional(),
         )
+
+    def _is_provisional(self) -> bool:
+        """Return whether the scope's period is not closed; of other ranges, whether facts come."""
+        from pnl.reports.as_reported import closing_if_any, is_period
+
+        if is_period(self.scope):
+            return closing_if_any(self.store, self.scope) is None
+        return is_provisional(self.scope, self.as_of, self.policy.timezone)
 
 
 def is_provisional(scope: Scope, as_of: Millis | None, timezone: str) -> bool:

@@ -6,13 +6,14 @@ that learnt all of it at once, in one go and by the corrected rates.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
 from pnl.reports.as_reported import closings
-from pnl.reports.model import BadRequest
+from pnl.reports.model import BadRequest, Scope
 from pnl.reports.restatement import RESTATEMENT, restatement
 from pnl.reports.sheet import Asking, Sheet
 from pnl.restating.restate import restate
@@ -243,16 +244,22 @@ def test_a_refund_restates_its_own_period(seen: tuple[dict[str, int], ...]) -> N
 def test_only_a_closed_period_was_reported(
     tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """An open one, or a range that is no period, has a sentence."""
+    """An open one, or a range that is no period, has a sentence instead of rows."""
     with founded(tmp_path_factory, tmp_path, "open", RULES) as company:
         company.live(BEFORE)
         company.settle()
-        for name, said in ((PERIOD, "pnl close 2024-04"), ("2024", "pnl close 2024")):
-            asking = Asking(
-                store=company.store, policy=RULES, as_of=None, scope=company.scope(name)
-            )
+        some = Scope(currency="GBP", start=date(2024, 4, 1), end=date(2024, 4, 9))
+        for scope, said in (
+            (company.scope(PERIOD), "pnl close 2024-04"),
+            (company.scope("2024"), "pnl close 2024"),
+            (some, "give --month"),
+        ):
+            asking = Asking(store=company.store, policy=RULES, as_of=None, scope=scope)
+            sheet = RESTATEMENT.asked(asking)
+            assert sheet.rows == ()
+            assert said in sheet.notes[0]
             with pytest.raises(BadRequest, match=said):
-                RESTATEMENT.asked(asking)
+                company.reports.statement(scope, view="reported")
 
 
 def test_absorption_that_lags_is_said(

@@ -56,7 +56,7 @@ def test_an_imported_month_is_closed_by_name_and_restated_by_what_comes_later(
     """Eight hours at 30.00 paid 400.00: 15.00 handled, 225.00 idle, 160.00 absorbed."""
     months = answer("close", "--list", cwd=folder)
     assert [(row["period"], row["state"]) for row in months] == [(MONTH, "imported")]
-    refused = pnl("report", "restatement", "--month", MONTH, cwd=folder)
+    refused = pnl("report", "statement", "--month", MONTH, "--view", "reported", cwd=folder)
     assert refused.returncode == 2
     assert "pnl close 2024-04" in refused.stderr
     assert pnl("close", MONTH, cwd=folder).stdout == "Closed: 2024-04.\n"

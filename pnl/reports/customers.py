@@ -27,7 +27,7 @@ NEW: Final = "new"
 EXISTING: Final = "existing"
 NO_ORDER: Final = "no order"
 SEGMENTS: Final = ("relation", "frequency")
-VIEWS: Final = ("segments", "retention", "saves")
+VIEWS: Final = ("segments", "customers", "retention", "saves")
 
 COLUMNS: Final = (
     SheetColumn("customers", "Customers", "count", "CUS-CUSTOMER"),
@@ -69,7 +69,7 @@ def make(asking: Asking) -> Sheet:
         return retention(asking, asked)
     if view == "saves":
         return saves(asking, asked)
-    if asking.by == ("customer",) or "customer" in asking.options:
+    if view == "customers" or asking.by == ("customer",) or "customer" in asking.options:
         return customer_list(asking, asked)
     return _segments(asking, asked)
 
@@ -255,7 +255,7 @@ CUSTOMERS: Final = SheetReport(
     make=make,
     dimensions=(*SEGMENTS, "customer"),
     options={
-        "view": "segments, retention or saves [segments]",
+        "view": "segments, customers, retention or saves [segments]",
         "customer": "one customer by its id",
         "months": "months that lifetime value counts [12]",
         "discount_ppm": "discount a month in parts per million [10000]",
@@ -264,4 +264,6 @@ CUSTOMERS: Final = SheetReport(
         "skip": "customers of a list to leave out [0]",
     },
     definitions=DEFINITIONS,
+    views=VIEWS,
+    optional=SEGMENTS,
 )

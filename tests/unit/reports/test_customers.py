@@ -237,7 +237,7 @@ def test_figures_of_a_past_moment_know_nothing_later(filled: Store) -> None:
 
 def test_what_cannot_be_asked_is_refused(filled: Store) -> None:
     """An unknown view, a mixed --by, a text for a number: one sentence each."""
-    with pytest.raises(BadRequest, match="segments, retention, saves"):
+    with pytest.raises(BadRequest, match="segments, customers, retention, saves"):
         asked(filled, view="other")
     with pytest.raises(BadRequest, match="stands alone"):
         asked(filled, ALL, ("customer", "relation"))
@@ -262,7 +262,7 @@ class NoStore:
         raise AssertionError(sql, parameters)
 
 
-@pytest.mark.parametrize("view", ["segments", "retention", "saves"])
+@pytest.mark.parametrize("view", ["segments", "customers", "retention", "saves"])
 def test_empty_books_have_no_customers(view: str) -> None:
     """Nothing is estimated of nothing."""
     asking = Asking(store=NoStore(), policy=POLICY, as_of=None, scope=ALL, options={"view": view})

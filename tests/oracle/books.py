@@ -8,6 +8,8 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from streams.facts import Offer
+
 
 class Account(NamedTuple):
     """Where an amount stands: its line, time, order, contact and dimensions."""
@@ -43,13 +45,24 @@ class OrderBook:
 
 @dataclass(frozen=True, kw_only=True)
 class ChainBook:
-    """One chain: what it cost (negative), was charged, how it ended, what it earned so far."""
+    """One chain: what it cost (negative), was charged, how it ended, what it earned so far.
+
+    `opinions` are CSAT, NPS, CES; `experiment` is its id and arm.
+    """
 
     handled: bool
     abandoned: bool
     cost: int
     fee: int
     case_id: str
+    opinions: tuple[int | None, int | None, int | None]
+    resolved_at: int | None
+    resolutions: int
+    reopened: bool
+    escalated: bool
+    offers: tuple[Offer, ...]
+    legs: tuple[str, ...]
+    experiment: tuple[str, str]
     queue: str
     agent_id: str
     channel: str

@@ -76,7 +76,7 @@ def settle_key(key: str, facts: list[Fact], policies: PolicyBook, books: Books) 
         for account, square in part.variance.items():
             books.variance[account] += square
     for chain in chains:
-        books.chains[key, chain.name] = chain_book(key, chain, own, books, policies)
+        books.chains[key, chain.name] = chain_book(key, chain, resolutions, own, books, policies)
 
 
 def book_cost(
@@ -92,13 +92,12 @@ def book_cost(
         agent_id=cost.agent_id or where.agent_id,
         kind=cost.kind if where.line in ("C6", "payroll") else where.kind,
     )
-    spread_kind = where.line == "C5"
-    if spread_kind and cost.period_start is not None and cost.period_end is not None:
+    start = end = 0
+    if where.line == "C5" and cost.period_start is not None and cost.period_end is not None:
         start = local_day(cost.period_start, policies.zone)
         end = local_day(cost.period_end, policies.zone)
-        books.book(where, -cost.amount_minor, spread(-cost.amount_minor, start, end))
-    else:
-        books.book(where, -cost.amount_minor)
+    days = spread(-cost.amount_minor, start, end) if end > start else None
+    books.book(where, -cost.amount_minor, days)
 
 
 def book_period(key: str, period: Period, books: Books) -> None:
@@ -122,7 +121,27 @@ def book_period(key: str, period: Period, books: Books) -> None:
         books.variance[where] += line.variance_minor2
 
 
-def chain_book(key: str, chain: Chain, own: Books, books: Books, policies: PolicyBook) -> ChainBook:
+def told(chain: Chain, resolutions: list[Resolution], name: str) -> int | None:
+    """Return an opinion: of the case's latest resolution that has it, else of the chain's own."""
+    having = sorted(
+        (fact for fact in resolutions if getattr(fact, name) is not None),
+        key=lambda fact: (fact.occurred_at, fact.event_id),
+    )
+    refs = {leg.contact_id for leg in chain.legs} | {leg.chain_id for leg in chain.legs} - {None}
+    of_case = [fact for fact in having if chain.case_id and fact.case_id == chain.case_id]
+    naming = [fact for fact in having if fact.contact_id in refs]
+    latest = (of_case or naming)[-1:]
+    return getattr(latest[0], name) if latest else None
+
+
+def chain_book(
+    key: str,
+    chain: Chain,
+    resolutions: list[Resolution],
+    own: Books,
+    books: Books,
+    policies: PolicyBook,
+) -> ChainBook:
     """Sum up one chain in the reporting currency (RUL-RPC)."""
 
     def total(lines: tuple[str, ...]) -> int:
@@ -139,12 +158,27 @@ def chain_book(key: str, chain: Chain, own: Books, books: Books, policies: Polic
         for (contact_id, _), credit in order.credits.items():
             if of_key == key and contact_id == chain.name:
                 earned[order.currency] = earned.get(order.currency, 0) + credit
+    of_case = [fact for fact in resolutions if chain.case_id and fact.case_id == chain.case_id]
+    resolved = [fact.occurred_at for fact in of_case if fact.outcome == "resolved"]
+    tried = [leg.experiment for leg in chain.legs if leg.experiment is not None]
     return ChainBook(
         handled=chain.handled,
         abandoned=chain.abandoned,
         cost=total(OF_A_CHAIN),
         fee=total(FEE_LINES),
         case_id=chain.case_id,
+        opinions=(
+            told(chain, resolutions, "csat"),
+            told(chain, resolutions, "nps"),
+            told(chain, resolutions, "ces"),
+        ),
+        resolved_at=min(resolved, default=None),
+        resolutions=len(resolved),
+        reopened=any(fact.outcome == "reopened" for fact in of_case),
+        escalated=any(fact.outcome == "escalated" for fact in of_case),
+        offers=tuple(offer for leg in chain.legs for offer in leg.offers),
+        legs=tuple(leg.contact_id for leg in chain.legs),
+        experiment=(tried[0].id, tried[0].arm) if tried else ("", ""),
         queue=chain.face.queue,
         agent_id=chain.face.agent_id or "",
         channel=chain.face.channel,

@@ -17,11 +17,15 @@ from processors.policy import DAY_MS, MODELS, ChannelRate, Policy, Tariff
 from streams.facts import (
     Contact,
     Cost,
+    CutPlace,
     Experiment,
     Fact,
     Fee,
+    Offer,
     Order,
     OrderLine,
+    Period,
+    PeriodLine,
     Resolution,
     identity_of,
 )
@@ -115,6 +119,15 @@ def contacts(pick: Pick, key: str) -> Contact:
     code = pick((None,) * 7 + ("test", "self_service", "solved"))
     fee = pick(FEES)
     arm = pick((None,) * 9 + ("control", "treated"))
+    offers = tuple(
+        Offer(
+            product_class=pick(("product", "upgrade")),
+            eligible=pick((True, False)),
+            offered=pick((True, False)),
+            accepted=pick((True, False)),
+        )
+        for _ in range(pick((0, 0, 0, 1, 2)))
+    )
     return Contact(
         event_id="any",
         contact_id=pick(CONTACTS),
@@ -137,6 +150,7 @@ def contacts(pick: Pick, key: str) -> Contact:
         agent_id=pick(AGENTS),
         disposition_code=code,
         fee=fee,
+        offers=offers,
         experiment=None if arm is None else Experiment(id="x", arm=arm),
     )
 
@@ -188,6 +202,7 @@ def sales(pick: Pick, key: str) -> Order:
         customer_id=customer_of(key),
         contact_id=pick((None,) * 8 + ("c1", "c2", "ch1", "c9")),
         agent_id=pick((None, None, *AGENTS)),
+        referred_by=pick((None, None, "j")),
     )
 
 
@@ -235,7 +250,14 @@ def adjustments(pick: Pick, key: str) -> Order:
 
 def costs(pick: Pick, key: str) -> Cost:
     """Draw a cost that may name a contact and have a period."""
-    start, end = pick(((None, None), ("2024-03-29", "2024-04-02"), (BASE, BASE + 3 * DAY)))
+    start, end = pick(
+        (
+            (None, None),
+            ("2024-03-29", "2024-04-02"),
+            (BASE, BASE + 3 * DAY),
+            (BASE, BASE + 8 * 60 * MINUTE),
+        )
+    )
     return Cost(
         event_id=pick(("x1", "x2", "x3")),
         kind=pick(COST_KINDS),
@@ -253,20 +275,54 @@ def costs(pick: Pick, key: str) -> Cost:
 
 
 def resolutions(pick: Pick, key: str) -> Resolution:
-    """Draw a resolution of one of the cases."""
+    """Draw a resolution of one of the cases, or a survey of one that no contact is of."""
     return Resolution(
-        event_id=pick(("s1", "s2")),
-        case_id=pick(("case-a", "case-b")),
-        outcome=pick(("resolved", "unresolved", "reopened", "escalated")),
+        event_id=pick(("s1", "s2", "s3")),
+        case_id=pick(("case-a", "case-a", "case-b", "survey")),
+        outcome=pick(("resolved", "resolved", "unresolved", "reopened", "escalated")),
         occurred_at=pick(ANY_TIME),
+        contact_id=pick((None, "c1", "c2", "ch1", "c9")),
         customer_id=customer_of(key),
+        csat=pick((None, 0, 5)),
+        nps=pick((None, None, 9)),
+        ces=pick((None, None, 3)),
+    )
+
+
+def periods(pick: Pick, key: str) -> Period:
+    """Draw what a run of the period job states under a key; a customer may have the same."""
+    event_id = pick(("p1", "p2", "close"))
+    lines = tuple(
+        PeriodLine(
+            line=line,
+            basis="estimated" if line[0] == "D" else "standard" if line == "C2" else "booked",
+            amount_minor=pick((-500, -77, 0, 1200)),
+            currency=pick(CURRENCIES),
+            effective_at=pick(ANY_TIME),
+            queue=pick(("", *QUEUES)),
+            agent_id=pick(("", "a1")),
+            contact_id=pick(("", "", "c1")),
+            variance_minor2=pick((0, 1, 10_000)) if line[0] == "D" else 0,
+        )
+        for line in (pick(("C2", "C7", "D1", "D2")) for _ in range(pick((0, 1, 2, 3))))
+    )
+    return Period(
+        event_id=event_id,
+        period=key,
+        kind="close" if event_id == "close" else "figures",
+        occurred_at=pick(ANY_TIME),
+        lines=() if event_id == "close" else lines,
+        cut=(CutPlace(partition=0, offset=pick((0, 7))),) if event_id == "close" else (),
     )
 
 
 Kinds = Sequence[Callable[[Pick, str], Fact]]
 CALLS: Kinds = (contacts, contacts, contacts, sales)
 REFUNDS: Kinds = (contacts, contacts, sales, sales, takings_back, takings_back, takings_back)
-ALL: Kinds = (*CALLS, *CALLS, *REFUNDS, takings_back, costs, costs, adjustments, resolutions)
+ALL: Kinds = (
+    *(*CALLS, *CALLS, *REFUNDS, takings_back),
+    *(costs, costs, adjustments, resolutions, resolutions, periods),
+)
 
 
 def keyed_fact(pick: Pick, kinds: Kinds, keys: Sequence[str]) -> tuple[str, Fact]:

@@ -14,6 +14,7 @@ from processors.laws import standing_breaches
 from processors.policy import MODELS, Model, Policy
 from processors.results import Entry
 from streams.facts import Contact, Fact, Order
+from tests.oracle import Account, settle
 from tests.oracle.chains import CENTRE_CLASSES
 from tests.oracle.exact import weights
 from tests.properties.histories import (
@@ -26,7 +27,7 @@ from tests.properties.histories import (
     policy_by,
     shuffled_by,
 )
-from tests.support.drive import run
+from tests.support.drive import account_of, run
 from tests.support.facts import BASE, DAY, contact, order, refund
 
 NOT_OF_AN_ORDER = {"B"}
@@ -124,6 +125,8 @@ def test_i4_what_is_published_does_not_depend_on_the_order_of_arrival() -> None:
         assert uncounted(one.attributions) == uncounted(other.attributions), seed
         assert uncounted(one.orders) == uncounted(other.orders), seed
         assert uncounted(one.contacts) == uncounted(other.contacts), seed
+        assert uncounted(one.costs) == uncounted(other.costs), seed
+        assert uncounted(one.periods) == uncounted(other.periods), seed
 
 
 def uncounted(records: Mapping[tuple[str, str], msgspec.Struct]) -> dict[tuple[str, str], object]:
@@ -217,6 +220,26 @@ def test_i7_every_order_line_is_in_exactly_one_line_of_the_statement() -> None:
         assert not any(lines >= {"A1a", "A1b"} for lines in found.values()), seed
 
 
+def test_i9_what_was_reported_and_what_came_after_is_the_whole_recomputed() -> None:
+    """I9: closed after any fact, as reported is that prefix alone; as restated is all of it.
+
+    The bridge between them are the entries that came after, each with the fact that caused it.
+    """
+    for seed in range(SEEDS):
+        random, rules, history = random_history(seed)
+        closed = random.randrange(len(history) + 1)
+        whole, reported = run(history, rules), settle(history[:closed], rules)
+        by_cause: dict[str, Counter[Account]] = defaultdict(Counter)
+        for (key, fact), entries in zip(history[closed:], whole.steps[closed:], strict=True):
+            for entry in entries:
+                by_cause[type(fact).__name__][account_of(key, entry)] += entry.amount_minor
+        restated: Counter[Account] = Counter(reported.balance)
+        for of_cause in by_cause.values():
+            restated.update(of_cause)
+        due = settle(history, rules).balance
+        assert {account: amount for account, amount in restated.items() if amount} == due, seed
+
+
 def test_i10_an_orders_entries_stand_in_its_own_currency() -> None:
     """I10: nothing of an order is ever booked in another currency than it was made in."""
     for seed in range(SEEDS):
@@ -271,7 +294,10 @@ def standing(history: History, policy: Policy) -> Counter[tuple[str, Entry]]:
             plain = msgspec.structs.replace(entry, change="")
             if entry.change == "reversal":
                 was = msgspec.structs.replace(
-                    plain, amount_minor=-plain.amount_minor, spread_minor=-plain.spread_minor
+                    plain,
+                    amount_minor=-plain.amount_minor,
+                    spread_minor=-plain.spread_minor,
+                    variance_minor2=-plain.variance_minor2,
                 )
                 assert left[key, was] > 0, entry
                 left[key, was] -= 1
@@ -294,3 +320,5 @@ def test_a_customer_read_back_goes_on_as_if_never_put_away(kinds: object) -> Non
         assert restored.attributions == kept.attributions, seed
         assert restored.contacts == kept.contacts, seed
         assert restored.orders == kept.orders, seed
+        assert restored.costs == kept.costs, seed
+        assert restored.periods == kept.periods, seed

@@ -16,6 +16,7 @@ from processors.results import (
     AttributionRecord,
     BatchRecord,
     ContactRecord,
+    CostRecord,
     LedgerRecord,
     OrderRecord,
 )
@@ -198,6 +199,7 @@ def books_of(broker: Broker) -> Books:
         for entry in record.entries:
             account = account_of(record.customer_id, entry)
             books.book(account, entry.amount_minor, days_of(entry))
+            books.variance[account] += entry.variance_minor2
     attributions: dict[tuple[str, str], AttributionRecord] = {}
     contacts: dict[tuple[str, str], ContactRecord] = {}
     for record, attribution in decoded(broker, topics.ATTRIBUTIONS, AttributionRecord):
@@ -221,6 +223,7 @@ def repeats(broker: Broker) -> list[str]:
         (topics.ATTRIBUTIONS, AttributionRecord),
         (topics.CONTACT_FACTS, ContactRecord),
         (topics.ORDER_FACTS, OrderRecord),
+        (topics.COST_FACTS, CostRecord),
     ):
         last: dict[bytes | None, int] = {}
         for (number, offset, key, _), record in decoded(broker, topic, kind):

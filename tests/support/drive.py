@@ -10,7 +10,14 @@ from processors.customer import Customer
 from processors.journeys import Journeys
 from processors.laws import breaches
 from processors.policy import Policies
-from processors.results import AttributionRecord, ContactRecord, CostRecord, Entry, OrderRecord
+from processors.results import (
+    AttributionRecord,
+    ContactRecord,
+    CostRecord,
+    Entry,
+    OrderRecord,
+    PeriodRecord,
+)
 from processors.state_codec import decode_customer, encode_item, item_key, prefix_of
 from streams.facts import Fact
 from tests.oracle.books import Account, Books, ChainBook, OrderBook
@@ -32,6 +39,7 @@ class Driven:
     contacts: dict[tuple[str, str], ContactRecord] = field(default_factory=dict)
     orders: dict[tuple[str, str], OrderRecord] = field(default_factory=dict)
     costs: dict[tuple[str, str], CostRecord] = field(default_factory=dict)
+    periods: dict[tuple[str, str], PeriodRecord] = field(default_factory=dict)
     customers: dict[str, Customer] = field(default_factory=dict)
 
 
@@ -58,6 +66,8 @@ def run(facts: Iterable[tuple[str, Fact]], rules: Policies, *, restored: bool = 
             keep(driven.orders, (key, order.order_id), order)
         for cost in applied.costs:
             keep(driven.costs, (key, cost.event_id), cost)
+        for period in applied.periods:
+            keep(driven.periods, (key, period.event_id), period)
         if restored:
             driven.customers[key] = put_away_and_read_back(customer, rows)
     driven.books.orders = {
@@ -97,7 +107,7 @@ def keep(records: dict, place: tuple[str, str], record: object) -> None:  # type
 
 def number_of(record: object) -> int:
     """Return the number that says which of two records is the later one."""
-    if isinstance(record, AttributionRecord):
+    if isinstance(record, AttributionRecord | PeriodRecord):
         return record.revision
     assert isinstance(record, ContactRecord | OrderRecord | CostRecord)
     return record.version
@@ -151,6 +161,14 @@ def chain_book(record: ContactRecord) -> ChainBook:
         cost=record.cost_minor,
         fee=record.fee_minor,
         case_id=record.case_id,
+        opinions=(record.csat, record.nps, record.ces),
+        resolved_at=record.resolved_at,
+        resolutions=record.resolutions,
+        reopened=record.reopened,
+        escalated=record.escalated,
+        offers=record.offers,
+        legs=tuple(part.contact_id for part in record.parts) or (record.contact_id,),
+        experiment=(record.experiment_id, record.experiment_arm),
         queue=record.queue,
         agent_id=record.agent_id,
         channel=record.channel,

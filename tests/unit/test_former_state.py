@@ -1,0 +1,50 @@
+"""State that a former version wrote is read: its items had fewer fields at the end."""
+
+import msgspec
+import pytest
+
+from processors.items import CostItem, Item, LegItem, OrderItem
+from processors.journeys import Journeys
+from processors.policy import Policy
+from processors.results import Entry
+from processors.state_codec import decode_customer, encode_item, item_key, prefix_of
+from tests.support.facts import at, contact, cost, order
+from tests.support.results import entry
+
+BOOKED = (entry(-5, line="C4"), entry(7, line="C1", change="addition"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "item"),
+    [
+        ("c", LegItem(contact("c1", at(1)), BOOKED, 3)),
+        ("o", OrderItem(order("o1", at(1), 100), BOOKED, 2, 3)),
+        ("x", CostItem(cost("x1", "concession", at(1), 5), BOOKED)),
+    ],
+)
+def test_an_item_of_a_former_version_is_the_item_it_was(kind: str, item: Item) -> None:
+    """Entries had no variance, a cost counted no records: the defaults stand for them."""
+    plain = msgspec.msgpack.decode(encode_item(item)[1:])
+    plain[1] = [each[: Entry.__struct_fields__.index("variance_minor2")] for each in plain[1]]
+    if kind == "x":
+        plain = plain[:2]
+    former = b"\x01" + msgspec.msgpack.encode(plain)
+    identity = {"c": "c1", "o": "o1", "x": "x1"}[kind]
+    customer = decode_customer("k", [(item_key("k", (kind, identity)), former)])  # type: ignore[arg-type]
+    assert customer.item((kind, identity)) == item  # type: ignore[arg-type]
+
+
+def test_what_a_former_version_left_unbooked_moves_once_a_new_revision_touches_it() -> None:
+    """Training stood on a control line; a revision reverses that and books its line."""
+    fact = cost("x1", "training", at(1), 5)
+    was = CostItem(fact, (entry(-5, line="unbooked", basis="control", kind="training"),))
+    key = item_key("k", ("x", "x1"))
+    assert key.startswith(prefix_of("k"))
+    customer = decode_customer("k", [(key, encode_item(was))])
+    again = cost("x1", "training", at(1), 6, revision=1)
+    applied = Journeys(Policy()).apply(customer, again)
+    assert [(e.line, e.amount_minor, e.change) for e in applied.entries] == [
+        ("unbooked", 5, "reversal"),
+        ("C6", -6, "addition"),
+    ]
+    assert [record.version for record in applied.costs] == [1]

@@ -96,11 +96,13 @@ class Policy:
         plain = {"our_rules": OUR_RULES} | {
             name: dict(value) if isinstance(value, Mapping) else value
             for name, value in sorted(self.__dict__.items())
-            if name in self.__dataclass_fields__ and name != "acquisition_cost_minor"
+            if name in self.__dataclass_fields__ and name not in UNBOOKED
         }
         return hashlib.sha256(msgspec.json.encode(plain, order="sorted")).hexdigest()[:12]
 
 
+UNBOOKED: Final = ("acquisition_cost_minor",)
+"""What decides no entry, and so has no part in a version."""
 UNDATED: Final = ("timezone", "currency", "horizon_ms", "first_contact_resolution_ms")
 """What is the same at all dates: where days begin, whose money it is, what is remembered."""
 
@@ -212,7 +214,7 @@ class PolicyBook:
     def differs_from(self, other: "PolicyBook") -> Millis | None:
         """Return the first moment of which the two books say something else; None: they agree."""
         for moment in sorted({BEGINNING, *self._starts, *other._starts}):  # noqa: SLF001
-            if self.at(moment) != other.at(moment):
+            if self.at(moment).version != other.at(moment).version:
                 return moment
         return None
 

@@ -67,10 +67,17 @@ def booked_until(state: StateReader, partition: int) -> Millis | None:
     return int(rows[0][1]) if rows else None
 
 
-def accepting(accepted: Accepted, book: PolicyBook) -> tuple[tuple[str, ...], list[Change]]:
-    """Return the versions as they are once a book is accepted, and what the state then holds."""
+def accepting(
+    accepted: Accepted, book: PolicyBook, *, rebooked: bool
+) -> tuple[tuple[str, ...], list[Change]]:
+    """Return the versions as they are once a book is accepted, and what the state then holds.
+
+    The versions are those by which is booked what `book` would book: unless everything was
+    `rebooked`, those of a program with rules of its own are none of them.
+    """
     begun = () if accepted.restating is None else (accepted.restating.version,)
-    former = dict.fromkeys((*accepted.versions, *begun))
+    is_ours = accepted.book is None or accepted.book.version == accepted.versions[-1]
+    former = dict.fromkeys((*accepted.versions, *begun) if rebooked or is_ours else ())
     former.pop(book.version, None)
     versions = (*former, book.version)
     changes: list[Change] = [
@@ -138,7 +145,7 @@ class Rules:
         until = booked_until(self._state, partition)
         told: tuple[str, ...] = ()
         if assert_books_agree(accepted, self.book, until, partition):
-            told, self._changes[partition] = accepting(accepted, self.book)
+            told, self._changes[partition] = accepting(accepted, self.book, rebooked=False)
         self._told[partition] = told
 
     def changes(self, partition: int) -> list[Change]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from processors.policy import BEGINNING, DAY_MS, Policy, PolicyBook
+from processors.policy import BEGINNING, DAY_MS, UNBOOKED, Policy, PolicyBook
 from streams.facts import Millis
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -72,6 +72,8 @@ def date_of(since: Millis, book: PolicyBook) -> str:
 def _flat(policy: Policy) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name in Policy.__dataclass_fields__:
+        if name in UNBOOKED:
+            continue
         key, value = _KEYS.get(name, name), getattr(policy, name)
         if isinstance(value, Mapping):
             for inner, each in value.items():

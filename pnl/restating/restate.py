@@ -125,25 +125,19 @@ class _Work:
             partition: self._assert_may(partition, since, done)
             for partition in range(self._log.partitions)
         }
-        for partition, accepted in standing.items():
-            if self._may_differ(accepted):
-                self._look(partition, done)
+        for partition in standing:
+            self._look(partition, done)
         earliest = done.figures.earliest
         if earliest is not None and earliest < since:
             raise UserError(
-                f"Amounts of {date_of(earliest, self._book)} on would change too: nobody noted by "
-                "which rules they were booked. Give --from that date or an earlier one."
+                f"Amounts of {date_of(earliest, self._book)} on would change too: they were booked "
+                "by a former program, or by rules that nobody noted. Give --from that date or an "
+                "earlier one."
             )
         for partition, accepted in standing.items() if accept else ():
             self._write_all(partition, accepted, done)
         done.written = accept
         return done
-
-    def _may_differ(self, accepted: Accepted) -> bool:
-        """Say whether customers may be booked by other rules than the new ones."""
-        if accepted.restating is not None or accepted.book is None:
-            return True
-        return accepted.book.differs_from(self._book) is not None
 
     def _assert_may(self, partition: int, since: Millis, done: Restatement) -> Accepted:
         """Return by what a partition is booked; UserError if that differs before the date given."""
@@ -206,25 +200,22 @@ class _Work:
 
     def _write_all(self, partition: int, accepted: Accepted, done: Restatement) -> None:
         """Write what differs in a partition, in transactions of bounded size, then the rules."""
-        versions, rules = accepting(accepted, self._book)
-        if not self._may_differ(accepted):
-            if accepted.versions[-1] != self._book.version:
-                self._write(partition, [], rules, versions, done)
-            return
+        versions, rules = accepting(accepted, self._book, rebooked=True)
         since = done.since if accepted.restating is None else accepted.restating.since
         under_way = beginning(self._book, min(since, done.since))
         some: list[Rebooking] = []
-        entries = 0
+        entries = written = 0
         for key in self._keys(partition):
             rebooked = restated(partial(self._customer, partition, key), accepted.book, self._book)
             if rebooked is None:
                 continue
             if len(some) >= self._customers_max or entries >= ENTRIES_MAX:
                 self._write(partition, some, under_way, (), done)
-                some, entries = [], 0
+                some, entries, written = [], 0, written + 1
             some.append(rebooked)
             entries += len(rebooked.entries)
-        self._write(partition, some, rules, versions, done)
+        if some or accepted.restating is not None or versions != accepted.versions or written:
+            self._write(partition, some, rules, versions, done)
 
     def _write(
         self,

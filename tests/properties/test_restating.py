@@ -36,6 +36,7 @@ def again(customer: Customer) -> Customer:
             ("o", customer.orders),
             ("r", customer.resolutions),
             ("x", customer.costs),
+            ("p", customer.periods),
         )
         for name, item in items.items()  # type: ignore[attr-defined]
     ]
@@ -47,8 +48,9 @@ def restate(driven: Driven, before: PolicyBook | None, after: PolicyBook) -> Boo
     """Restate every customer of a driven history; return the books it then has."""
     since = before.differs_from(after) if before is not None else None
     books = Books()
-    for part in (driven.books.balance, driven.books.daily):
-        getattr(books, "balance" if part is driven.books.balance else "daily").update(part)
+    books.balance.update(driven.books.balance)
+    books.daily.update(driven.books.daily)
+    books.variance.update(driven.books.variance)
     for key, customer in driven.customers.items():
         shown = differences(again(customer), after)
         done = restated(lambda customer=customer: again(customer), before, after)  # type: ignore[misc]

@@ -114,8 +114,8 @@ def pressed(by_queue: Mapping[str, Verdict]) -> Verdict:
 
 
 @dataclass(frozen=True, slots=True)
-class Slot:
-    """A short time: how long somebody was busy in it, out of how long they were there."""
+class Span:
+    """A span of time: how long somebody was busy in it, out of how long they were there."""
 
     start: Millis
     busy_ms: int
@@ -132,8 +132,8 @@ class Overload:
 
 
 def overloads(
-    slots: Sequence[Slot],
-    slot_ms: int,
+    spans: Sequence[Span],
+    span_ms: int,
     *,
     over_ppm: int = OVERLOAD_PPM,
     for_ms: int = OVERLOAD_MS,
@@ -141,35 +141,35 @@ def overloads(
     """Return the stretches of at least `for_ms` with occupancy above `over_ppm` (G-LOAD).
 
     Every window of `for_ms` in such a stretch is above it as a whole, so one quiet minute does not
-    hide two hours of strain. A window counts only if somebody was there in each of its slots.
+    hide two hours of strain. A window counts only if somebody was there in each of its spans.
     """
-    assert for_ms % slot_ms == 0, "a window is made of whole slots"
-    width = for_ms // slot_ms
-    ordered = sorted(slots, key=lambda slot: slot.start)
+    assert for_ms % span_ms == 0, "a window is made of whole spans"
+    width = for_ms // span_ms
+    ordered = sorted(spans, key=lambda span: span.start)
     hot: list[tuple[int, int, int]] = []
     for last in range(width - 1, len(ordered)):
         first = last - width + 1
         window = ordered[first : last + 1]
-        whole = window[-1].start - window[0].start == for_ms - slot_ms
-        if not (whole and all(slot.paid_ms > 0 for slot in window) and _over(window, over_ppm)):
+        whole = window[-1].start - window[0].start == for_ms - span_ms
+        if not (whole and all(span.paid_ms > 0 for span in window) and _over(window, over_ppm)):
             continue
         if hot and first < hot[-1][1]:
             hot[-1] = (hot[-1][0], last + 1, max(hot[-1][2], _ppm(window)))
         else:
             hot.append((first, last + 1, _ppm(window)))
     return tuple(
-        Overload(ordered[first].start, ordered[end - 1].start + slot_ms, worst)
+        Overload(ordered[first].start, ordered[end - 1].start + span_ms, worst)
         for first, end, worst in hot
     )
 
 
-def _over(window: Sequence[Slot], over_ppm: int) -> bool:
-    busy, paid = sum(slot.busy_ms for slot in window), sum(slot.paid_ms for slot in window)
+def _over(window: Sequence[Span], over_ppm: int) -> bool:
+    busy, paid = sum(span.busy_ms for span in window), sum(span.paid_ms for span in window)
     return busy * PPM > over_ppm * paid
 
 
-def _ppm(window: Sequence[Slot]) -> int:
-    busy, paid = sum(slot.busy_ms for slot in window), sum(slot.paid_ms for slot in window)
+def _ppm(window: Sequence[Span]) -> int:
+    busy, paid = sum(span.busy_ms for span in window), sum(span.paid_ms for span in window)
     return round(busy / paid * PPM)
 
 

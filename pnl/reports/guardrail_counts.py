@@ -1,4 +1,4 @@
-"""What guardrails are decided from: sales with equal time to come true, slots of work, value.
+"""What guardrails are decided from: sales with equal time to come true, spans of work, value.
 
 Law: two periods are compared by what their contacts led to within the same number of days after
 each contact; one that is younger than that is in neither. So the later period does not look
@@ -13,17 +13,17 @@ from typing import Final
 from pnl.reports.cohort import with_money
 from pnl.reports.grouping import Key, grouped, key_columns, keyed, local_day
 from pnl.reports.model import CONTACT_DIMENSIONS
-from pnl.reports.occupancy import agent_slots, by_slot_of, on_contact
+from pnl.reports.occupancy import agent_spans, by_span_of, on_contact
 from pnl.reports.period import local_date
 from pnl.reports.service_counts import Counts, scoped
 from pnl.reports.sheet import Asking
 from pnl.reports.sql import COLUMN_OF, Where, filtered
 from processors.confidence import Sample
-from processors.guardrails import Slot
+from processors.guardrails import Span
 
 SALES: Final = ("A1a", "A1b", "A4")
 RETURNS: Final = "A5"
-SLOT_MS: Final = 1_800_000
+SPAN_MS: Final = 1_800_000
 """Half an hour: short enough to find two hours where they begin, long enough to be cheap."""
 USUAL_DAYS: Final = 28
 """Four whole weeks, where no range is asked for: weekdays weigh the same in both periods."""
@@ -128,31 +128,31 @@ def value(asking: Asking, csat_max: int, csat_good: int) -> Counts:
     return keyed(asking.by, asking.store.query(sql, parameters))
 
 
-def work(asking: Asking, unit: str) -> dict[str, list[Slot]]:
+def work(asking: Asking, unit: str) -> dict[str, list[Span]]:
     """Return half hours of work by agent or by queue; a queue's are those of who served it then.
 
     Whoever served a queue on a day belongs to it all that day, with all their work: who is busy
     with another queue is not free for this one.
     """
-    slots, parameters = agent_slots(asking.bounds, *by_slot_of(SLOT_MS))
+    spans, parameters = agent_spans(asking.bounds, *by_span_of(SPAN_MS))
     if unit == "agent" and not asking.scope.filters():
-        rows = asking.store.query(f"SELECT agent_id AS unit, * FROM ({slots})", parameters)
+        rows = asking.store.query(f"SELECT agent_id AS unit, * FROM ({spans})", parameters)
     else:
         contacts, more = on_contact(asking.bounds)
         where = filtered(Where(), asking.scope, CONTACT_DIMENSIONS)
         sql = (
-            "SELECT unit, slot, sum(busy_ms) AS busy_ms, sum(paid_ms) AS paid_ms FROM"
+            "SELECT unit, span, sum(busy_ms) AS busy_ms, sum(paid_ms) AS paid_ms FROM"
             f" (SELECT DISTINCT {COLUMN_OF[unit]} AS unit, agent_id,"
             f" intDiv(from_ms, {_DAY_MS}) AS day FROM ({contacts}) WHERE {where}) AS served"
-            f" INNER JOIN (SELECT *, intDiv(toInt64(slot) * {SLOT_MS}, {_DAY_MS}) AS day"
-            f" FROM ({slots})) AS slots USING (agent_id, day) GROUP BY unit, slot"
+            f" INNER JOIN (SELECT *, intDiv(toInt64(span) * {SPAN_MS}, {_DAY_MS}) AS day"
+            f" FROM ({spans})) AS spans USING (agent_id, day) GROUP BY unit, span"
         )
         parameters |= more | dict(where.parameters)
         rows = asking.store.query(sql, parameters)
-    found: dict[str, list[Slot]] = {}
+    found: dict[str, list[Span]] = {}
     for row in rows:
-        slot = Slot(int(row["slot"]) * SLOT_MS, int(row["busy_ms"]), int(row["paid_ms"]))
-        found.setdefault(str(row["unit"]), []).append(slot)
+        span = Span(int(row["span"]) * SPAN_MS, int(row["busy_ms"]), int(row["paid_ms"]))
+        found.setdefault(str(row["unit"]), []).append(span)
     return dict(sorted(found.items()))
 
 

@@ -225,9 +225,9 @@ def _overloads(asking: Asking) -> tuple[list[tuple[str, str, rules.Overload]], i
     found: list[tuple[str, str, rules.Overload]] = []
     looked_at = 0
     for unit in ("agent", "queue"):
-        for name, slots in counts.work(asking, unit).items():
+        for name, spans in counts.work(asking, unit).items():
             looked_at += 1
-            stretches = rules.overloads(slots, counts.SLOT_MS, over_ppm=over, for_ms=for_ms)
+            stretches = rules.overloads(spans, counts.SPAN_MS, over_ppm=over, for_ms=for_ms)
             found += [(unit, name, each) for each in stretches]
     return found, looked_at
 

@@ -63,42 +63,42 @@ def shifts(bounds: Bounds) -> tuple[str, dict[str, object]]:
     return sql, dict(where.parameters)
 
 
-def agent_slots(
-    bounds: Bounds, slot_of: Callable[[str], str], begin_of: Callable[[str], str]
+def agent_spans(
+    bounds: Bounds, span_of: Callable[[str], str], begin_of: Callable[[str], str]
 ) -> tuple[str, dict[str, object]]:
-    """Return a query of agents' `busy_ms` and `paid_ms` by slot, of slots with a shift.
+    """Return a query of agents' `busy_ms` and `paid_ms` by span, of spans with a shift.
 
-    `slot_of` gives the expression of the number of the slot that an instant in milliseconds lies
-    in, `begin_of` that of the instant at which a slot begins. `paid_ms` is on-contact and idle
+    `span_of` gives the expression of the number of the span that an instant in milliseconds lies
+    in, `begin_of` that of the instant at which a span begins. `paid_ms` is on-contact and idle
     time together: the union of shifts and contacts.
     """
     contacts, parameters = on_contact(bounds)
     paid, more = shifts(bounds)
-    start = f"greatest(from_ms, {{low:Int64}}, {begin_of('slot')})"
-    end = f"least(to_ms, {{high:Int64}}, {begin_of('slot + 1')})"
-    each = f"range({slot_of('from_ms')}, {slot_of('to_ms - 1')} + 1)"
+    start = f"greatest(from_ms, {{low:Int64}}, {begin_of('span')})"
+    end = f"least(to_ms, {{high:Int64}}, {begin_of('span + 1')})"
+    each = f"range({span_of('from_ms')}, {span_of('to_ms - 1')} + 1)"
     sql = (
-        "SELECT agent_id, slot, intervalLengthSumIf(a, b, is_contact) AS busy_ms,"
+        "SELECT agent_id, span, intervalLengthSumIf(a, b, is_contact) AS busy_ms,"
         " intervalLengthSum(a, b) AS paid_ms FROM ("
-        f"SELECT agent_id, is_contact, slot, {start} AS a, {end} AS b FROM ("
+        f"SELECT agent_id, is_contact, span, {start} AS a, {end} AS b FROM ("
         f"SELECT agent_id, from_ms, to_ms, 1 AS is_contact FROM ({contacts}) UNION ALL"
         f" SELECT agent_id, from_ms, to_ms, 0 AS is_contact FROM ({paid}))"
-        f" ARRAY JOIN {each} AS slot WHERE from_ms < to_ms AND a < b)"
-        " GROUP BY agent_id, slot HAVING countIf(NOT is_contact) > 0"
+        f" ARRAY JOIN {each} AS span WHERE from_ms < to_ms AND a < b)"
+        " GROUP BY agent_id, span HAVING countIf(NOT is_contact) > 0"
     )
     return sql, parameters | more | _limits(bounds)
 
 
 def by_day(bounds: Bounds) -> tuple[str, dict[str, object]]:
-    """Return `agent_slots` by local day; its parameter is `zone`."""
-    return agent_slots(bounds, _day_of, _midnight)
+    """Return `agent_spans` by local day; its parameter is `zone`."""
+    return agent_spans(bounds, _day_of, _midnight)
 
 
-def by_slot_of(slot_ms: int) -> tuple[Callable[[str], str], Callable[[str], str]]:
-    """Return `slot_of` and `begin_of` for slots of equal length since 1970."""
+def by_span_of(span_ms: int) -> tuple[Callable[[str], str], Callable[[str], str]]:
+    """Return `span_of` and `begin_of` for spans of equal length since 1970."""
     return (
-        lambda at: f"toUInt32(intDiv({at}, {slot_ms}))",
-        lambda slot: f"toInt64({slot}) * {slot_ms}",
+        lambda at: f"toUInt32(intDiv({at}, {span_ms}))",
+        lambda span: f"toInt64({span}) * {span_ms}",
     )
 
 
@@ -110,32 +110,32 @@ def _local_day(at: str) -> str:
     return f"toDate32(toTimeZone(fromUnixTimestamp64Milli({at}, 'UTC'), {{zone:String}}))"
 
 
-def _midnight(slot: str) -> str:
-    return f"toInt64(toUnixTimestamp(toDateTime(toDate({slot}), {{zone:String}}))) * 1000"
+def _midnight(span: str) -> str:
+    return f"toInt64(toUnixTimestamp(toDateTime(toDate({span}), {{zone:String}}))) * 1000"
 
 
 def occupancy(asking: Asking) -> Counts:
     """Sum `busy` and `paid` time of the agents who served each row, and their `agent_days`."""
-    slots, parameters = by_day(asking.bounds)
+    spans, parameters = by_day(asking.bounds)
     figures = "sum(busy_ms) AS busy, sum(paid_ms) AS paid, count() AS agent_days"
     parameters["zone"] = asking.policy.timezone
     if {*asking.by, *asking.scope.filters()} <= {"agent", *TIMES}:
         where = filtered(Where(), asking.scope, ("agent",))
         sql = (
-            f"SELECT {key_columns(asking.by, 'toDate32(slot)')}{figures}"
-            f" FROM ({slots}) WHERE busy_ms > 0 AND {where}{grouped(asking.by)}"
+            f"SELECT {key_columns(asking.by, 'toDate32(span)')}{figures}"
+            f" FROM ({spans}) WHERE busy_ms > 0 AND {where}{grouped(asking.by)}"
         )
         return keyed(asking.by, asking.store.query(sql, parameters | dict(where.parameters)))
     contacts, more = on_contact(asking.bounds)
     where = filtered(Where(), asking.scope, CONTACT_DIMENSIONS)
     served = (
-        f"SELECT DISTINCT {key_columns(asking.by, 'at_day')}agent_id, toUInt32(at_day) AS slot"
+        f"SELECT DISTINCT {key_columns(asking.by, 'at_day')}agent_id, toUInt32(at_day) AS span"
         f" FROM (SELECT *, {_local_day('from_ms')} AS at_day FROM ({contacts})) WHERE {where}"
     )
     keys = "".join(f"key_{place}, " for place in range(len(asking.by)))
     sql = (
         f"SELECT {keys}{figures}"
-        f" FROM ({served}) AS served INNER JOIN ({slots}) AS slots USING (agent_id, slot)"
+        f" FROM ({served}) AS served INNER JOIN ({spans}) AS spans USING (agent_id, span)"
         f"{grouped(asking.by)}"
     )
     parameters |= more | dict(where.parameters)

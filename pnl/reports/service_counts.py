@@ -133,7 +133,7 @@ def answers(asking: Asking, csat_max: int, csat_good: int, ces_max: int) -> Coun
 
     Answers beyond a scale's end are no answers on that scale: `off_scale_n` counts them.
     """
-    where = whole_touches(asking)
+    where = whole_touchpoints(asking)
     said = ", ".join(
         f"argMaxIf(ifNull({name}, {_SILENT}), {_PLACE}, handled) AS said_{name}"
         for name in ("csat", "nps", "ces")
@@ -207,7 +207,7 @@ def whole_cases(asking: Asking) -> Where:
     return _whole(asking, Where().also(f"case_id != '' AND {NOT_CONTROL}"), _CASE)
 
 
-def whole_touches(asking: Asking) -> Where:
+def whole_touchpoints(asking: Asking) -> Where:
     """Return the condition for all contacts of the touchpoints that the question touches."""
     return _whole(asking, Where().also(NOT_CONTROL), _TOUCH)
 

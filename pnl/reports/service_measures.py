@@ -266,7 +266,7 @@ MEASURES: Final[Mapping[str, Measure]] = {
         *("reopen_rate_ppm", "Reopened", "KPI-REOPEN"),
         *(("cases", "reopened_n"), ("cases", "resolved_n")),
     ),
-    "asked": _count("touches", "Touches", "KPI-RESPONSE", "answers", "asked_n"),
+    "asked": _count("touchpoints", "Touchpoints", "KPI-RESPONSE", "answers", "asked_n"),
     "answered": _share(
         *("response_rate_ppm", "Answered", "KPI-RESPONSE"),
         *(("answers", "answered_n"), ("answers", "asked_n")),

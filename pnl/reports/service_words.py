@@ -47,8 +47,8 @@ WORDS: Final[Mapping[str, str]] = {
     " None counts too (self-service); a transfer makes two.",
     "KPI-REOPEN": "Cases resolved more than once / cases resolved at least once. A case is counted"
     " once, however often it was resolved.",
-    "KPI-RESPONSE": "Touches (the case if known, else the contact) with any answer / handled"
-    " touches. The case's latest answer stands with its last handled contact.",
+    "KPI-RESPONSE": "Touchpoints (the case if known, else the contact) with an answer / handled"
+    " touchpoints. The case's latest answer stands with its last handled contact.",
     "KPI-CSAT": "Good answers / answers on the scale; good is `csat_good` (4) or more of"
     " `csat_max` (5). Asked and not answered is neither good nor bad: see the response rate.",
     "KPI-NPS": "Share of 9 and 10 less share of 0 to 6, in parts per million of 1 (500,000 = 50"

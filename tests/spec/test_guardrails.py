@@ -11,7 +11,7 @@ from processors.coaching import Skill, coached
 from processors.confidence import Sample
 from processors.guardrails import (
     Change,
-    Slot,
+    Span,
     judged,
     load,
     mean_change,
@@ -73,36 +73,36 @@ def test_chance_alone_raises_few_alerts() -> None:
     assert alerts <= 50
 
 
-def slots(*shares: int) -> list[Slot]:
+def spans(*shares: int) -> list[Span]:
     """Return half hours in a row that were busy by so many percent."""
     return [
-        Slot(n * HALF_HOUR, HALF_HOUR * share // 100, HALF_HOUR) for n, share in enumerate(shares)
+        Span(n * HALF_HOUR, HALF_HOUR * share // 100, HALF_HOUR) for n, share in enumerate(shares)
     ]
 
 
 def test_overload_is_two_hours_above_85_percent() -> None:
     """G-LOAD: a quiet quarter within does not hide it, an hour and a half is no overload."""
-    assert overloads(slots(90, 90, 90), HALF_HOUR) == ()
-    assert overloads(slots(85, 85, 85, 85), HALF_HOUR) == ()
-    (found,) = overloads(slots(10, 95, 95, 80, 95, 95, 10), HALF_HOUR)
+    assert overloads(spans(90, 90, 90), HALF_HOUR) == ()
+    assert overloads(spans(85, 85, 85, 85), HALF_HOUR) == ()
+    (found,) = overloads(spans(10, 95, 95, 80, 95, 95, 10), HALF_HOUR)
     assert (found.start, found.end) == (HALF_HOUR, 6 * HALF_HOUR)
     assert found.occupancy_ppm == 912_500
 
 
 def test_a_break_ends_a_stretch() -> None:
     """Two hours with nobody there in the middle are not two hours of work."""
-    day = slots(100, 100, 100, 100, 100)
+    day = spans(100, 100, 100, 100, 100)
     assert overloads([*day[:2], *day[3:]], HALF_HOUR) == ()
-    assert len(overloads(slots(*[100] * 4, 0, 0, 0, 0, *[100] * 4), HALF_HOUR)) == 2
-    apart = slots(*[100] * 9)
+    assert len(overloads(spans(*[100] * 4, 0, 0, 0, 0, *[100] * 4), HALF_HOUR)) == 2
+    apart = spans(*[100] * 9)
     assert len(overloads([*apart[:4], *apart[5:]], HALF_HOUR)) == 2
 
 
 @given(st.lists(st.integers(0, 100), max_size=30), st.randoms())
 def test_overload_does_not_depend_on_order(shares: list[int], rng: Random) -> None:
     """Every stretch is above the limit, at least two hours long, and apart from the next."""
-    found = overloads(slots(*shares), HALF_HOUR)
-    mixed = slots(*shares)
+    found = overloads(spans(*shares), HALF_HOUR)
+    mixed = spans(*shares)
     rng.shuffle(mixed)
     assert overloads(mixed, HALF_HOUR) == found
     assert all(each.end - each.start >= 7_200_000 for each in found)

@@ -64,7 +64,7 @@ def test_nothing_is_unknown_and_not_zero(told: Told) -> None:
     counts = ("contacts", "handled", "abandoned", "short_abandoned", "cases", "cases_final")
     assert {name for name, cell in row.items() if cell is not None} == {
         *counts,
-        "touches",
+        "touchpoints",
         "sold_in",
         "contact_rate",
     }
@@ -273,7 +273,7 @@ def test_one_touch_counts_no_reply_too(told: Told) -> None:
 
 
 def test_silence_is_neither_good_nor_bad(told: Told) -> None:
-    """CSAT is of those who answered: three of five touches, a case once with its latest answer."""
+    """CSAT is of those who answered: three of five; a case once, its latest answer."""
     row = told(
         """
         day | fact       | id | case | csat | nps | ces | key
@@ -289,7 +289,7 @@ def test_silence_is_neither_good_nor_bad(told: Told) -> None:
         1   | contact    | e1 |      |      |     |     | k4
         """
     )
-    assert (row["touches"], row["response_rate_ppm"]) == (5, 600_000)
+    assert (row["touchpoints"], row["response_rate_ppm"]) == (5, 600_000)
     assert row["csat_ppm"] == 500_000
     assert row["nps_ppm"] == 0
     assert (row["ces"], row["ces_low"]) == (4.5, None)

@@ -10,13 +10,13 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from pnl.reports.freshness import as_of
-from pnl.reports.guardrail_counts import SLOT_MS, work
+from pnl.reports.guardrail_counts import SPAN_MS, work
 from pnl.reports.model import Scope
 from pnl.reports.opportunities import OPPORTUNITIES
 from pnl.reports.service import SERVICE
 from pnl.reports.sheet import Asking, Cell, SheetReport
 from pnl.simulator import Truth, generate
-from processors.guardrails import Slot
+from processors.guardrails import Span
 from processors.intervals_of_time import Stretch, covered_ms, on_contact, overlap
 from processors.policy import Policy
 from processors.touchpoints import is_control
@@ -138,16 +138,16 @@ def test_occupancy_is_that_of_the_clock(year: Year) -> None:
     assert row["occupancy_ppm"] == pytest.approx(worked / paid * 1_000_000, abs=200)
 
 
-def test_slots_of_work_hold_what_the_clock_says(year: Year) -> None:
+def test_spans_of_work_hold_what_the_clock_says(year: Year) -> None:
     """Half hours of ten agents, each measured by hand."""
     busy, shifts = stretches(year)
     found = work(asking(year), "agent")
     for agent in sorted(shifts)[:10]:
-        for slot in found[agent][:200]:
-            within = [(slot.start, slot.start + SLOT_MS)]
+        for span in found[agent][:200]:
+            within = [(span.start, span.start + SPAN_MS)]
             at_work, there = overlap(busy[agent], within), overlap(shifts[agent], within)
-            expected = Slot(slot.start, covered_ms(at_work), covered_ms([*at_work, *there]))
-            assert slot == expected
+            expected = Span(span.start, covered_ms(at_work), covered_ms([*at_work, *there]))
+            assert span == expected
 
 
 def test_answers_are_counted_once_a_case(year: Year) -> None:

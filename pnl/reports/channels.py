@@ -49,15 +49,15 @@ TITLES: Final[Mapping[str, str]] = {
     "shapley": "Shapley",
     "live": "Live (booked)",
 }
-Slot: TypeAlias = tuple[str, ...]
-"""Whose a credit is: the slot, and of a contact the values of its dimensions."""
-Sums: TypeAlias = dict[Slot, int]
-"""Minor units by slot."""
+Earner: TypeAlias = tuple[str, ...]
+"""Whose a credit is: who earned it, and of a contact the values of its dimensions."""
+Sums: TypeAlias = dict[Earner, int]
+"""Minor units by earner."""
 
 CONTACT, OUTSIDE, CENTRE, REST, TOTAL = "contact", "outside", "centre", "unattributed", "total"
 
 DEFINITIONS: Final = {
-    "DEF-SLOT": "Who the row is: contact (by the dimensions asked for), outside (contacts that the"
+    "DEF-EARNER": "Who the row is: contact (by the dimensions asked for), outside (those that the"
     " filter leaves out), centre (maintenance and support, which no contact earns), unattributed"
     " (nobody earned it).",
     "DEF-MODEL": "Credit of the orders placed in the range, net of refunds since: last touch,"
@@ -74,14 +74,14 @@ NOTE: Final = (
 
 
 def make(asking: Asking) -> Sheet:
-    """Return credits by slot and dimensions, a column per model; the first is `touched_minor`."""
+    """Return credits by earner and dimensions, a column per model; the first is `touched_minor`."""
     asking = replace(asking, by=asking.by or ("channel",))
     models = models_of(asking.options.get("model", LIVE))
     view = View(asking)
     view.thetas = thetas_of(asking)
     rows, total = view.rows({model: view.split(model) for model in models})
     columns = [
-        SheetColumn("slot", "Slot", "text", "DEF-SLOT"),
+        SheetColumn("earner", "Earner", "text", "DEF-EARNER"),
         *(SheetColumn(name, name.capitalize(), "text") for name in asking.by),
         SheetColumn("touched_minor", TITLES[models[0]], "amount_minor", "DEF-MODEL", "booked"),
         *(
@@ -190,8 +190,8 @@ class View:
         self.notes.append(f"{told}, {converted} of which converted.")
         return share_weights(shares)[places]
 
-    def _key(self, values: Values, *, is_centre: bool = False) -> Slot:
-        """Return slot and values; of the centre and outside the filter no dimension is told."""
+    def _key(self, values: Values, *, is_centre: bool = False) -> Earner:
+        """Return earner and values; of the centre and outside the filter no dimension is told."""
         if is_centre:
             return (CENTRE,)
         for name, allowed in _filters(self._asking.scope).items():
@@ -199,12 +199,12 @@ class View:
                 return (OUTSIDE,)
         return (CONTACT, *(values[name] for name in self._dimensions))
 
-    def shown(self, key: Slot) -> Slot:
-        """Return slot and values of the dimensions asked for."""
+    def shown(self, key: Earner) -> Earner:
+        """Return earner and values of the dimensions asked for."""
         return key[: 1 + len(self._by)] if key[0] == CONTACT else key
 
     def rows(self, after: Mapping[str, Sums]) -> tuple[list[Row], Row]:
-        """Return a row per slot and key, what is unattributed last, and the total.
+        """Return a row per earner and key, what is unattributed last, and the total.
 
         `after` holds what each model gives; of the first the incremental part is told.
         """
@@ -227,8 +227,8 @@ class View:
         nets = [self.net_minor] * len(sums)
         return rows, (*self.head((TOTAL,)), *nets, *self._incremental(first, None))
 
-    def head(self, key: Slot) -> tuple[Cell, ...]:
-        """Return the cells of slot and dimensions."""
+    def head(self, key: Earner) -> tuple[Cell, ...]:
+        """Return the cells of earner and dimensions."""
         return key if key[0] == CONTACT else (key[0], *(None for _ in self._by))
 
     def grouped(self, *parts: Sums) -> Sums:
@@ -239,7 +239,7 @@ class View:
                 found[self.shown(key)] += amount
         return found
 
-    def _incremental(self, after: Sums, shown: Slot | None) -> tuple[Cell, Cell, Cell]:
+    def _incremental(self, after: Sums, shown: Earner | None) -> tuple[Cell, Cell, Cell]:
         """Return the incremental part of a row's credits, or of all contacts' (None)."""
         if shown is not None and shown[0] != CONTACT:
             return None, None, None

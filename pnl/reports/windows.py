@@ -43,7 +43,7 @@ def windows_of(text: str) -> dict[str, int]:
 
 
 def make(asking: Asking) -> Sheet:
-    """Return credits by slot and dimensions, a column per window."""
+    """Return credits by earner and dimensions, a column per window."""
     asking = replace(asking, by=asking.by or ("channel",))
     windows = windows_of(asking.options.get("windows", WINDOWS_DEFAULT))
     (model, *more) = models_of(asking.options.get("model", asking.policy.model))
@@ -55,7 +55,7 @@ def make(asking: Asking) -> Sheet:
     pinned = view.grouped(view.pinned())
     after = {name: view.grouped(view.split(model, window)) for name, window in answered.items()}
     columns = [
-        SheetColumn("slot", "Slot", "text", "DEF-SLOT"),
+        SheetColumn("earner", "Earner", "text", "DEF-EARNER"),
         *(SheetColumn(name, name.capitalize(), "text") for name in asking.by),
         SheetColumn("pinned_minor", "In contact, centre", "amount_minor", "DEF-PINNED", "booked"),
         *(
@@ -78,7 +78,7 @@ def make(asking: Asking) -> Sheet:
 def _rows(
     view: View, pinned: Sums, after: dict[str, Sums], names: tuple[str, ...]
 ) -> tuple[list[Row], Row]:
-    """Return a row per slot; the cells of windows say what orders after contacts brought."""
+    """Return a row per earner; the cells of windows say what orders after contacts brought."""
     found = sorted({key for each in (pinned, *after.values()) for key in each})
     keys = [key for key in found if key[0] == CONTACT]
     keys += [key for key in ((OUTSIDE,), (CENTRE,)) if key in found]

@@ -39,7 +39,7 @@ def sheet(store: Store, scope: Scope = GBP, by: tuple[str, ...] = (), **options:
 
 
 def column(found: Sheet, name: str) -> dict[tuple[Any, ...], Any]:
-    """Return a column by slot and key, the total too."""
+    """Return a column by earner and key, the total too."""
     first = dict(found.options).get("model", "live").split(",")[0].replace("all", "last")
     names = [each.name for each in found.columns]
     place = names.index("touched_minor" if name == f"{first}_minor" else name)
@@ -189,7 +189,7 @@ def test_what_was_sold_in_a_contact_and_the_centre_stay(books: Books, store: Sto
 def replace_credit(
     order: AttributionRecord, contact_id: str | None, line: str, name: str
 ) -> AttributionRecord:
-    """Give all of an order to one slot."""
+    """Give all of an order to one earner."""
     credit = Credit(
         product_class=name, line=line, credit_minor=1000, weight=1, contact_id=contact_id
     )

@@ -66,7 +66,7 @@ def test_live_is_the_ledger_and_every_model_has_its_total(store: Store) -> None:
         "SELECT queue, sum(amount_minor) AS held FROM v_ledger WHERE contact_id != ''"
         " AND line IN ('A1a', 'A1b', 'A4', 'A5') AND currency = 'GBP' GROUP BY queue"
     )
-    assert {row["queue"]: row["live_minor"] for row in rows if row["slot"] == "contact"} == {
+    assert {row["queue"]: row["live_minor"] for row in rows if row["earner"] == "contact"} == {
         row["queue"]: row["held"] for row in ledger
     }
     names = ["touched_minor", *(f"{model}_minor" for model in CHANNEL_MODELS[1:])]
@@ -86,7 +86,7 @@ def test_the_booked_window_is_the_booked_credit(store: Store) -> None:
     live = {row["channel"]: row for row in told(CHANNELS, asking(store))}
     for row in told(WINDOWS, asking(store)):
         columns: list[Any] = [row[f"within_{name}_minor"] for name in ("1h", "24h", "7d", "30d")]
-        if row["slot"] == "contact":
+        if row["earner"] == "contact":
             assert row["pinned_minor"] + columns[-1] == live[row["channel"]]["touched_minor"]  # type: ignore[operator]
             assert columns == sorted(columns)
 
@@ -94,7 +94,7 @@ def test_the_booked_window_is_the_booked_credit(store: Store) -> None:
 def test_revenue_per_contact_is_the_same_money(store: Store) -> None:
     """The cohort of all time holds what live gives contacts, and the period view too."""
     *rows, _ = told(CHANNELS, asking(store))
-    credited = sum(int(str(row["touched_minor"])) for row in rows if row["slot"] == "contact")
+    credited = sum(int(str(row["touched_minor"])) for row in rows if row["earner"] == "contact")
     assert told(REVENUE, asking(store, ("queue",)))[-1]["touched_minor"] == credited
     assert told(REVENUE, asking(store, view="period"))[-1]["net_credit_minor"] == credited
     assert told(REVENUE, asking(store, per="case"))[-1]["touched_minor"] == credited

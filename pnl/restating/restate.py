@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 from pnl.engine import GROUP
-from pnl.errors import CheckFailed, UserError
+from pnl.errors import CheckFailed, LawBreach, UserError
 from pnl.repairing.repair import own_all
 from pnl.restating.accepted import (
     Accepted,
@@ -27,6 +27,8 @@ from pnl.restating.accepted import (
 from pnl.restating.differences import all_that_differs, date_of, what_differs
 from pnl.restating.figures import Figures
 from processors.customer import Customer
+from processors.journeys import Applied
+from processors.laws import breaches
 from processors.policy import PolicyBook
 from processors.rebook import Rebooking
 from processors.restating import differences, is_forgotten_since, restated
@@ -209,6 +211,7 @@ class _Work:
             rebooked = restated(partial(self._customer, partition, key), accepted.book, self._book)
             if rebooked is None:
                 continue
+            _assert_lawful(rebooked)
             if len(some) >= self._customers_max or entries >= ENTRIES_MAX:
                 self._write(partition, some, under_way, (), done)
                 some, entries, written = [], 0, written + 1
@@ -266,6 +269,22 @@ class _Work:
         key = each.customer.key
         record = LedgerRecord(key, now, cause, batch_id, version, tuple(each.entries))
         return Outgoing(key.encode(), _encode(record))
+
+
+def _assert_lawful(rebooked: Rebooking) -> None:
+    """Raise LawBreach if what would be booked contradicts a law: a bug of ours."""
+    gave = Applied(
+        "applied",
+        tuple(rebooked.entries),
+        tuple(rebooked.attributions),
+        tuple(rebooked.contacts),
+        tuple(rebooked.orders),
+    )
+    for breach in breaches(gave):
+        raise LawBreach(
+            f"Law {breach.law} would be broken for {breach.subject} of customer "
+            f"{rebooked.customer.key}: {breach.detail}. It was not written; what was, stands."
+        )
 
 
 def _publish(transaction: Transaction, partition: int, rebooked: list[Rebooking]) -> None:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from random import Random
 
@@ -13,6 +14,7 @@ from pnl.engine import GROUP, JourneysWorker
 from pnl.errors import UserError
 from pnl.restating.accepted import ConfigurationRefused, booked_until, read_accepted
 from pnl.restating.restate import Restatement, restate
+from processors import policy
 from processors.policy import BEGINNING, DAY_MS, DatedPolicy, Policies, Policy, PolicyBook, book_of
 from processors.results import BatchRecord, LedgerRecord
 from streams import codec
@@ -262,6 +264,27 @@ def test_a_restatement_takes_partitions_over_in_which_nothing_is_booked() -> Non
         assert accepted.book == NEW
         if booked_until(consumer.state, partition) is not None:
             assert accepted.versions == (OLD.version, NEW.version)
+
+
+def test_rules_that_book_nothing_do_not_matter(log: EventLog) -> None:
+    """What a new customer costs stands beside a loss, and in no entry."""
+    beside = book_of(replace(Policy(), acquisition_cost_minor=5000))
+    more: History = [(f"k{n}", contact("x", at(20), customer_id=f"k{n}")) for n in range(12)]
+    book(log, more, beside)
+    assert {each.policy for each in ledger_of(log)} == {OLD.version}
+
+
+def test_a_program_with_rules_of_its_own_goes_on_and_judges_nobody_by_them(
+    log: EventLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The settings are equal: nothing is refused, and no customer is taken for wrong."""
+    monkeypatch.setattr(policy, "OUR_RULES", 99)
+    later = book_of(Policy())
+    assert later.version != OLD.version
+    more: History = [(f"k{n}", contact("x", at(20), customer_id=f"k{n}")) for n in range(12)]
+    book(log, more, later)
+    audited = audit_whole(log, later, CLOCK, 1_000_000, resting=True)
+    assert (audited.of_customers, audited.customers_not_judged > 5) == ([], True)
 
 
 def without_rules(log: EventLog) -> None:

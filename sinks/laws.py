@@ -9,6 +9,8 @@ What is found while the sink is busy may only be on its way: `sinks.verify` look
 from dataclasses import dataclass
 from typing import Final
 
+from sinks import months
+from sinks.months import OF_THIS_LEDGER, VALID
 from sinks.rollup import DIMENSIONS, HOUR
 
 _CREDIT_LINES: Final = "('A1a', 'A1b', 'A2a', 'A2b', 'A2c', 'A3', 'A4', 'A5')"
@@ -17,6 +19,15 @@ _ORDER_LINES: Final = (
     " 'adjustment')"
 )
 _DIMENSIONS: Final = ", ".join(DIMENSIONS)
+_MONTHLY: Final = ", ".join(("line", "currency", *months.DIMENSIONS))
+_CUTS_BOOKED: Final = " UNION ALL ".join(
+    f"SELECT month, '{cut}' AS cut, line, currency, "
+    + ", ".join(name if name in kept else f"'' AS {name}" for name in months.DIMENSIONS)
+    + ", toInt128(0) AS summed, sum(toInt128(amount_minor)) AS booked FROM v_ledger"
+    " WHERE term_start IS NULL AND has(arrayMap(each -> each.1, months), month)"
+    f" GROUP BY {', '.join(('month', 'line', 'currency', *kept))}"
+    for cut, kept in months.CUTS.items()
+)
 _NOT_VOID: Final = (
     "(log_epoch, log_partition, log_offset) NOT IN"
     " (SELECT log_epoch, log_partition, arrayJoin(voided_offsets) FROM v_batches)"
@@ -217,6 +228,22 @@ FROM (
     FROM v_ledger WHERE term_start IS NULL GROUP BY hour_number, {_DIMENSIONS})
 GROUP BY hour_number, {_DIMENSIONS}
 HAVING rollup_minor != ledger_minor OR rollup_entries != ledger_entries""",
+    ),
+    Law(
+        law_id="A6",
+        title="monthly sums that count are the sums of the ledger's months",
+        of="sums",
+        counted="SELECT count() AS n FROM v_rollup_monthly",
+        sql=f"""
+WITH ({VALID}) AS months
+SELECT month, cut, {_MONTHLY}, sum(summed) AS monthly_minor, sum(booked) AS ledger_minor
+FROM (
+    SELECT month, toString(cut) AS cut, {_MONTHLY}, amount_minor AS summed, toInt128(0) AS booked
+    FROM v_rollup_monthly
+    WHERE {OF_THIS_LEDGER} AND has(months, (month, last_block, blocks))
+    UNION ALL
+    {_CUTS_BOOKED})
+GROUP BY month, cut, {_MONTHLY} HAVING monthly_minor != ledger_minor""",
     ),
     Law(
         law_id="S6",

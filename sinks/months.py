@@ -54,6 +54,10 @@ SELECT partition_id FROM (
     FROM (SELECT DISTINCT _partition_id, ledger, last_block FROM rollup_monthly
         WHERE month = {{month:UInt32}}))
 WHERE place > {{kept:UInt8}}"""
+VALID: Final = f"""
+SELECT groupArray((month, last_block, blocks)) FROM ({_MADE})
+WHERE (month, last_block, blocks) IN ({_STANDING})"""
+"""The array of the editions that count now."""
 OF_THIS_LEDGER: Final = f"ledger IN ({_LEDGER})"
 """The condition for sums that were made of the ledger as it is named now."""
 

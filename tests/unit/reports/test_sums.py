@@ -12,6 +12,7 @@ from pnl.reports.sums import plain_sums
 from processors.policy import Policy
 from sinks.months import Months, standing, valid
 from sinks.store import Store
+from sinks.verify import verify
 from tests.support.books import Books, cost, sold, spread
 
 DAYS = [f"2024-{month:02}-{day:02}" for month in (1, 2, 3) for day in (1, 2, 15, 28)]
@@ -77,6 +78,7 @@ def test_sums_are_the_same_with_and_without_monthly_sums(
     assert valid(store) == set()
     changed = asked(store, scope)
     Months(store).make_all()
+    assert "A6" not in {finding.law_id for finding in verify(store)}
     assert asked(store, scope) == changed
 
 

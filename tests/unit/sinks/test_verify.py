@@ -195,6 +195,16 @@ DAMAGE: dict[str, tuple[str, set[str]]] = {
         [leg_ids[1]] AS leg_ids) FROM v_contacts WHERE contact_id = 'c2'""",
         {"S10"},
     ),
+    "monthly sums are said to be there": (
+        """INSERT INTO rollup_months (month, ledger, last_block, blocks)
+        WITH (SELECT uuid FROM system.tables
+            WHERE database = currentDatabase() AND name = 'ledger') AS source
+        SELECT toUInt32(partition), source, max(max_block_number),
+            sum(max_block_number - min_block_number + 1)
+        FROM system.parts WHERE database = currentDatabase() AND table = 'ledger' AND active
+        GROUP BY partition""",
+        {"A6"},
+    ),
 }
 
 

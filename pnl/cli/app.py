@@ -18,18 +18,15 @@ from pnl.cli.lifting import lift
 from pnl.cli.options import (
     DATA_DEFAULT,
     Data,
-    Format,
     Plain,
     Port,
-    Shown,
     ShownPlain,
-    report_name,
 )
 from pnl.cli.rates import rates
+from pnl.cli.reporting import report
 from pnl.cli.restating import restate
 from pnl.cli.whatif import whatif
 from pnl.errors import Exit
-from pnl.reports.catalogue import REPORT_NAMES
 
 app = typer.Typer(
     name="pnl",
@@ -203,101 +200,9 @@ def simulate(
     run_simulate(out, orders, map_file, seed, customers, events, years)
 
 
-@app.command(epilog="Example:  pnl report statement --month 2010-11 --by queue --format json")
-def report(
-    name: Annotated[
-        str,
-        typer.Argument(
-            metavar="NAME", help=f"Which report: {', '.join(REPORT_NAMES)}.", callback=report_name
-        ),
-    ],
-    data: Data = DATA_DEFAULT,
-    start: Annotated[
-        str | None, typer.Option("--from", metavar="DATE", help="First day, as 2010-11-01.")
-    ] = None,
-    end: Annotated[
-        str | None, typer.Option("--to", metavar="DATE", help="Day after the last (not included).")
-    ] = None,
-    month: Annotated[str | None, typer.Option(metavar="YYYY-MM")] = None,
-    quarter: Annotated[str | None, typer.Option(metavar="YYYY-QN")] = None,
-    year: Annotated[str | None, typer.Option(metavar="YYYY")] = None,
-    week: Annotated[
-        str | None, typer.Option(metavar="YYYY-WNN", help="ISO week, Monday to Sunday.")
-    ] = None,
-    fiscal_year: Annotated[
-        str | None,
-        typer.Option(metavar="YYYY", help="Named by the year it ends in; [reporting] says when."),
-    ] = None,
-    fiscal_quarter: Annotated[str | None, typer.Option(metavar="YYYY-QN")] = None,
-    by: Annotated[
-        str | None,
-        typer.Option(
-            metavar="DIM[,DIM]",
-            help="queue, team, agent, channel, reason, kind, product_class; for contacts: contact;"
-            " other reports say what they take.",
-        ),
-    ] = None,
-    where: Annotated[
-        list[str] | None,
-        typer.Option(metavar="DIM=VALUE", help="Only these; repeat or separate values by commas."),
-    ] = None,
-    currency: Annotated[
-        str | None, typer.Option(metavar="CODE", help="One currency [reporting.currency].")
-    ] = None,
-    convert: Annotated[
-        bool,
-        typer.Option("--convert", help="Convert entries of other currencies, by `pnl rates`."),
-    ] = False,
-    model: Annotated[
-        str | None, typer.Option(metavar="MODEL", help="For reports that compare models.")
-    ] = None,
-    view: Annotated[
-        str | None,
-        typer.Option(metavar="VIEW", help="statement: restated or reported (of a closed period)."),
-    ] = None,
-    options_: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="An option of the report; repeat."),
-    ] = None,
-    define: Annotated[
-        bool, typer.Option("--define", help="Print what the columns mean instead.")
-    ] = False,
-    out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write to this file [standard output].")
-    ] = None,
-    shown: Shown = Format.TABLE,
-) -> None:
-    """Print a report. Ranges are [from, to)."""
-    from pnl.cli.asking import run_question
-
-    named = {"model": model, "view": view}
-
-    run_question(
-        data,
-        "report",
-        {
-            "name": name,
-            "from": start,
-            "to": end,
-            "month": month,
-            "quarter": quarter,
-            "year": year,
-            "week": week,
-            "fiscal_year": fiscal_year,
-            "fiscal_quarter": fiscal_quarter,
-            "by": by,
-            "where": where or [],
-            "currency": currency,
-            "convert": convert,
-            "set": [
-                *(options_ or []),
-                *(f"{name}={value}" for name, value in named.items() if value),
-            ],
-            "define": define,
-            "format": shown.value,
-        },
-        out=out,
-    )
+app.command(epilog="Example:  pnl report statement --month 2010-11 --by queue --format json")(
+    report
+)
 
 
 @app.command(epilog="Example:  pnl explain order 536365")

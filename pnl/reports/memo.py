@@ -18,7 +18,16 @@ from pnl.reports.accrual import (
     spread_entries,
 )
 from pnl.reports.model import Bridge, Memo, MemoName, Payroll, Reconciliation, Scope, Unbooked
-from pnl.reports.sql import Bounds, Queryable, Where, during, in_currency, in_ledger_during, instant
+from pnl.reports.sql import (
+    Bounds,
+    Queryable,
+    Row,
+    Where,
+    during,
+    in_currency,
+    in_ledger_during,
+    instant,
+)
 from pnl.reports.sums import plain_sums
 from processors.money import PPM, divide_half_even
 from processors.results import ADJUSTMENT, NET, ORPHAN, PAYROLL, UNATTRIBUTED, UNBOOKED
@@ -80,8 +89,7 @@ def company_sums(store: Queryable, scope: Scope, bounds: Bounds, days: Days | No
         terms.parameters,
     )
     control = {
-        name: plain.get(name, 0)
-        for name in (UNATTRIBUTED, ORPHAN, ADJUSTMENT, NET, PAYROLL)
+        name: plain.get(name, 0) for name in (UNATTRIBUTED, ORPHAN, ADJUSTMENT, NET, PAYROLL)
     }
     earned, deferred = _deferral(store, scope, days)
     return CompanySums(
@@ -152,18 +160,19 @@ def _deferral(store: Queryable, scope: Scope, days: Days | None) -> tuple[int, i
     return row["earned"], row["deferred"]
 
 
-def _chain_shares(
-    store: Queryable, bounds: Bounds, as_of: Millis | None
-) -> tuple[int | None, int | None]:
-    """Return M6 and M7 in parts per million: unidentified chains, matured handled chains."""
+def _chain_counts(store: Queryable, bounds: Bounds, as_of: Millis | None) -> Row:
+    """Return what M4, M6 and M7 are made of, in one look at the chains of the range."""
     where = during(Where(), "ended_at", bounds)
     sql = (
         "SELECT count() AS n, countIf(NOT identified) AS unidentified_n,"
         f" countIf(handled) AS handled_n, countIf(handled AND matures_at <= {instant('as_of')})"
-        f" AS matured_n FROM v_contacts WHERE {where}"
+        " AS matured_n, countIf(notEmpty(offer_classes)) AS offering_n,"
+        " sum(arrayCount((e, o) -> e AND NOT o, offers_eligible, offers_offered)) AS unoffered,"
+        " sum(arrayCount((o, a) -> o AND NOT a, offers_offered, offers_accepted)) AS declined"
+        f" FROM v_contacts WHERE {where}"
     )
     (row,) = store.query(sql, {**where.parameters, "as_of": as_of or 0})
-    return ppm(row["unidentified_n"], row["n"]), ppm(row["matured_n"], row["handled_n"])
+    return row
 
 
 def ppm(part: int, whole: int) -> int | None:
@@ -175,32 +184,25 @@ def memo(
     store: Queryable, company: CompanySums, bounds: Bounds, as_of: Millis | None
 ) -> tuple[Memo, ...]:
     """Return M1 to M9."""
-    unidentified, matured = _chain_shares(store, bounds, as_of)
+    chains = _chain_counts(store, bounds, as_of)
     lost = company.unattributed + company.orphans
     return (
         _amount("M1", "Unattributed revenue", lost),
         _amount("M2", "Company net revenue", company.net),
         _share("M3", "Coverage", ppm(company.credits, company.net)),
-        _missed(store, bounds),
+        _missed(chains),
         _amount("M5", "Deferred revenue", company.deferred),
-        _share("M6", "Unidentified contacts", unidentified),
-        _share("M7", "Matured contacts", matured),
+        _share("M6", "Unidentified contacts", ppm(chains["unidentified_n"], chains["n"])),
+        _share("M7", "Matured contacts", ppm(chains["matured_n"], chains["handled_n"])),
         _amount("M8", "Orphan refunds", company.orphans),
         _amount("M9", "Adjustments", company.adjustments),
     )
 
 
-def _missed(store: Queryable, bounds: Bounds) -> Memo:
+def _missed(chains: Row) -> Memo:
     """Return M4: offers that were eligible and not made, or made and not accepted."""
-    where = during(Where(), "ended_at", bounds).also("notEmpty(offer_classes)")
-    sql = (
-        "SELECT count() AS chains, sum(arrayCount((e, o) -> e AND NOT o, offers_eligible,"
-        " offers_offered)) AS unoffered, sum(arrayCount((o, a) -> o AND NOT a, offers_offered,"
-        f" offers_accepted)) AS declined FROM v_contacts WHERE {where}"
-    )
-    (row,) = store.query(sql, where.parameters)
-    known = row["chains"] > 0
-    parts = (("not offered", row["unoffered"]), ("not accepted", row["declined"]))
+    known = chains["offering_n"] > 0
+    parts = (("not offered", chains["unoffered"]), ("not accepted", chains["declined"]))
     return Memo(
         memo="M4",
         title="Missed opportunities",

@@ -13,15 +13,18 @@ from pnl.reports.grouping import ROWS, Key, key_heads, time_part
 from pnl.reports.model import CONTACT_DIMENSIONS, BadRequest
 from pnl.reports.service_costs import centre_costs
 from pnl.reports.service_measures import MEASURES, VIEWS, Counted, Gathered, cells_of
+from pnl.reports.service_people import people
 from pnl.reports.service_words import WORDS
 from pnl.reports.sheet import Asking, Row, Sheet, SheetReport
 
 OPTIONS: Final = {
-    "view": "which measures: overview (default), handling, resolution, opinion, cost, sales, all",
+    "view": "which measures: overview (default), handling, resolution, opinion, cost, sales,"
+    " people, all",
     "short_s": "abandoned within so many seconds is not counted as left in queue (5)",
     "csat_max": "the best answer of the satisfaction scale (5)",
     "csat_good": "the least answer that is good (4)",
     "ces_max": "the last answer of the effort scale (7)",
+    "absent_days": "an agent not seen for so many days is taken for gone (60)",
 }
 
 
@@ -74,11 +77,11 @@ def make(asking: Asking) -> Sheet:
     )
 
 
-_COMPANY: Final = ("customers", "costs")
+_COMPANY: Final = ("customers", "costs", "people")
 """Sources that have no rows of their own: they say something about the rows of others."""
 
 
-_DISTINCT: Final = ("customers", "occupancy", "costs")
+_DISTINCT: Final = ("customers", "occupancy", "costs", "people")
 """Sources whose rows do not add up: a customer, or an agent's day, may stand in several."""
 
 
@@ -117,14 +120,23 @@ def gathered(asking: Asking, needs: Collection[str]) -> Gathered:
         "occupancy": lambda: occupancy.occupancy(asking),
     }
     counted = {name: ask[name]() for name in ask if name in needs}
-    if "costs" in needs and not asking.scope.filters():
-        counted["costs"] = _costs(asking, counted)
+    if not asking.scope.filters():
+        times = _times(asking, counted)
+        if "costs" in needs:
+            counted["costs"] = _costs(asking, times)
+        if "people" in needs:
+            absent = whole_number(options, "absent_days", 60)
+            counted["people"] = people(asking, times, absent)
     return Gathered(asking.by, counted)
 
 
-def _costs(asking: Asking, counted: Counted) -> Mapping[Key, Mapping[str, int]]:
+def _times(asking: Asking, counted: Counted) -> list[Key]:
+    """Return the times that rows stand for; one, (), where rows are not by time."""
     rows = [counted[source] for source in counted if source not in _COMPANY]
-    times = sorted({time_part(asking.by, key) for keys in rows for key in keys} or {()})
+    return sorted({time_part(asking.by, key) for keys in rows for key in keys} or {()})
+
+
+def _costs(asking: Asking, times: Sequence[Key]) -> Mapping[Key, Mapping[str, int]]:
     return {
         key: {"full": full, "controllable": full - overhead}
         for key, (full, overhead) in centre_costs(asking, times).items()

@@ -16,7 +16,7 @@ from processors.measures import Figure
 from processors.money import divide_half_even
 
 Source: TypeAlias = Literal[
-    "volumes", "cases", "answers", "sales", "customers", "occupancy", "costs"
+    "volumes", "cases", "answers", "sales", "customers", "occupancy", "costs", "people"
 ]
 Counted: TypeAlias = Mapping[str, Mapping[Key, Mapping[str, Any]]]
 
@@ -189,6 +189,25 @@ def _occupancy(all_of: Gathered, keys: Sequence[Key]) -> list[tuple[Cell, ...]]:
     ]
 
 
+def _of_people(name: str, title: str, unit: Unit) -> Measure:
+    """Return what is known of the agents of a time; None for rows by more than time."""
+
+    def made(all_of: Gathered, keys: Sequence[Key]) -> list[tuple[Cell, ...]]:
+        found = all_of.counted.get("people", {})
+        return [
+            (found.get(key, {}).get(name) if time_part(all_of.by, key) == key else None,)
+            for key in keys
+        ]
+
+    column = f"{name}_ppm" if unit == "ppm" else name
+    return Measure((SheetColumn(column, title, unit, "KPI-ATTR"),), ("people",), made)
+
+
+def _left_cost(all_of: Gathered, keys: Sequence[Key]) -> list[tuple[Cell, ...]]:
+    rows = [all_of.counted.get("people", {}).get(key, {}) for key in keys]
+    return [(_divided(int(row.get("left_cost", 0)), int(row.get("gone", 0))),) for row in rows]
+
+
 def _contact_rate(all_of: Gathered, keys: Sequence[Key]) -> list[tuple[Cell, ...]]:
     found: list[tuple[Cell, ...]] = []
     for key in keys:
@@ -320,6 +339,15 @@ MEASURES: Final[Mapping[str, Measure]] = {
         *(("sales", "sold_sum"), ("sales", "orders_n")),
         basis="booked",
     ),
+    "agents": _of_people("agents", "Agents seen", "count"),
+    "headcount": _of_people("headcount", "Agents a month", "number"),
+    "gone": _of_people("gone", "Seen no more", "count"),
+    "attrition": _of_people("yearly", "Attrition a year", "ppm"),
+    "left_cost": Measure(
+        (SheetColumn("cost_per_leaver_minor", "Cost of each", "amount_minor", "KPI-ATTR-COST"),),
+        ("people",),
+        _left_cost,
+    ),
 }
 
 VIEWS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -340,6 +368,7 @@ VIEWS: Final[Mapping[str, tuple[str, ...]]] = {
         *("per_resolution", "per_resolution_c", "per_resolution_c5"),
     ),
     "sales": ("handled", "sold", "conversion", "mean_sale", "contact_rate"),
+    "people": ("handled", "agents", "headcount", "gone", "attrition", "left_cost"),
     "all": tuple(MEASURES),
 }
 """What `--set view=` shows."""

@@ -72,6 +72,11 @@ WORDS: Final[Mapping[str, str]] = {
     "KPI-CONV": "Chains in which a product was sold (A1a) / handled. Upgrades, maintenance and"
     " support sold in a contact are not in it. By agent drawn to the mean of all agents.",
     "KPI-SALE": "Mean of what those orders came to in the shown currency, before refunds.",
+    "KPI-ATTR": "Agents seen no more for `absent_days` (60) days / agents seen in an average month,"
+    " a year. As far as contacts show it: who changed to other work is taken for gone, and of the"
+    " last `absent_days` days nothing can be told. Known for times only.",
+    "KPI-ATTR-COST": "What leaving cost as booked (cost kind attrition) / agents seen no more:"
+    " hiring, training and slow first weeks as far as somebody booked them so.",
     "G-AGENT": "By agent a rate needs 30 cases, and is drawn to the mean of all agents by how"
     " little it knows (DEF-POOL).",
 }

@@ -393,6 +393,26 @@ def test_an_agent_needs_thirty_contacts(store: Store) -> None:
     assert any("rank nobody" in note for note in sheet.notes)
 
 
+def test_agents_seen_no_more_are_gone(store: Store) -> None:
+    """Ann works on, bob was last seen in March: one of two gone; by queue nothing is known."""
+    table = """
+        day | fact      | id | agent | amount_minor
+        1   | contact   | a1 | ann   |
+        2   | contact   | b1 | bob   |
+        40  | contact   | a2 | ann   |
+        5   | attrition | c  |       | 70000
+        100 | contact   | a3 | ann   |
+        """
+    store_facts(store, [fact for _, fact in facts_of(table)], UTC)
+    (row,) = rows(asked(store, view="people"))
+    assert (row["agents"], row["headcount"], row["gone"]) == (2, 2.0, 1)
+    assert row["cost_per_leaver_minor"] == 70_000
+    by_queue = rows(asked(store, ("queue",), view="people"))
+    assert {each["gone"] for each in by_queue} == {None}
+    months = rows(asked(store, ("month",), Scope(currency="GBP"), view="people"))
+    assert [each["gone"] for each in months] == [1, 0, 0]
+
+
 def test_a_control_arm_is_no_contact(told: Told) -> None:
     """Somebody deliberately not called is in no count and no denominator."""
     row = told(

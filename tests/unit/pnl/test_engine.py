@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from datetime import timedelta
+from typing import Any
 
 import msgspec
 import pytest
@@ -10,10 +11,10 @@ import pytest
 from pnl.engine import JourneysWorker
 from pnl.restating.accepted import ConfigurationRefused
 from processors.policy import Policy
-from processors.results import BatchRecord, LedgerRecord
+from processors.results import BatchRecord, LedgerRecord, PeriodRecord
 from streams import codec, failpoints
 from streams.clock import ManualClock
-from streams.facts import Fact, key_of
+from streams.facts import Fact, Period, key_of
 from streams.log import Busy, EventLog, Outgoing
 from streams.memory_log import MemoryLog, MemoryPlace
 from streams.topics import (
@@ -24,6 +25,8 @@ from streams.topics import (
     LEDGER,
     ORDERS,
     OUTPUT_NAMES,
+    PERIOD_FACTS,
+    PERIODS,
 )
 from tests.poison.corpus import LOGGED_AT, corpus
 from tests.support.busy import BusyLog
@@ -297,3 +300,15 @@ def test_an_order_that_moves_from_a_guest_to_a_customer_survives_compaction() ->
     drain(worker_on(log))
     keys = {record.key for record in log.read("pnl.orders.v1", 0, 0, 100)}
     assert keys == {b"o1\0o1", b"o1\0k9"}
+
+
+def test_a_period_that_was_worked_out_moves_no_time() -> None:
+    """As of is the largest event time; when figures were worked out is no event of the business."""
+    log = memory_log()
+    append(log, COSTS, cost("x", "concession", at(1), 50))
+    close: dict[str, Any] = {"event_id": "2024-03/close", "kind": "close", "occurred_at": at(31)}
+    append(log, PERIODS, Period(period="2024-03", **close))
+    drain(worker_on(log))
+    assert max(batch.event_time_max or 0 for batch in batches(log)) == at(1)
+    (record,) = [msgspec.json.decode(value, type=PeriodRecord) for value in read(log, PERIOD_FACTS)]
+    assert (record.period, record.closed_at) == ("2024-03", NOW)

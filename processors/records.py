@@ -33,6 +33,7 @@ _Opinions: TypeAlias = tuple[int | None, int | None, int | None]
 _Resolved: TypeAlias = tuple[Millis | None, int, bool, bool]
 _NO_OPINION: Final[_Opinions] = (None, None, None)
 _NEVER_RESOLVED: Final[_Resolved] = (None, 0, False, False)
+_NOTHING_TOLD: Final = (*_NO_OPINION, _NEVER_RESOLVED)
 
 
 def attribution_record(
@@ -167,7 +168,8 @@ def contact_record(
         connected_at, offers = None, _offers_of(legs)
         experiment = next((leg.experiment for leg in legs if leg.experiment is not None), None)
         parts = tuple([_part(leg) for leg in legs])
-    opinions, (resolved_at, resolutions, reopened, escalated) = _told(customer, chain)
+    is_told = customer.refers.resolutions or customer.refers.surveys
+    csat, nps, ces, case = _told(customer, chain) if is_told else _NOTHING_TOLD
     # By position: a call with over 15 keywords first builds a dictionary of them.
     return ContactRecord(
         name,
@@ -203,11 +205,13 @@ def contact_record(
         connected_at,
         parts,
         offers,
-        *opinions,
-        resolved_at,
-        resolutions,
-        reopened,
-        escalated,
+        csat,
+        nps,
+        ces,
+        case[0],
+        case[1],
+        case[2],
+        case[3],
         "" if experiment is None else experiment.id,
         "" if experiment is None else experiment.arm,
     )
@@ -230,14 +234,14 @@ def _money(
     return cost, fee
 
 
-def _told(customer: Customer, chain: Chain) -> tuple[_Opinions, _Resolved]:
-    """Return what resolution facts say of a chain and its case."""
+def _told(customer: Customer, chain: Chain) -> tuple[int | None, int | None, int | None, _Resolved]:
+    """Return what resolution facts say of a chain (CSAT, NPS, CES) and of its case."""
     refers = customer.refers
     ids = refers.resolutions.get(chain.case_id) if chain.case_id is not None else None
     if not ids and not refers.surveys:
-        return _NO_OPINION, _NEVER_RESOLVED
+        return _NOTHING_TOLD
     of_case = [customer.resolutions[event_id].fact for event_id in ids or ()]
-    return _opinions(customer, chain, of_case), _resolved(of_case)
+    return (*_opinions(customer, chain, of_case), _resolved(of_case))
 
 
 def _part(leg: Contact) -> LegPart:

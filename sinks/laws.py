@@ -20,13 +20,13 @@ _ORDER_LINES: Final = (
 )
 _DIMENSIONS: Final = ", ".join(DIMENSIONS)
 _MONTHLY: Final = ", ".join(("line", "currency", *months.DIMENSIONS))
-_CUTS_BOOKED: Final = " UNION ALL ".join(
-    f"SELECT month, '{cut}' AS cut, line, currency, "
+_FACETS_BOOKED: Final = " UNION ALL ".join(
+    f"SELECT month, '{facet}' AS facet, line, currency, "
     + ", ".join(name if name in kept else f"'' AS {name}" for name in months.DIMENSIONS)
     + ", toInt128(0) AS summed, sum(toInt128(amount_minor)) AS booked FROM v_ledger"
     " WHERE term_start IS NULL AND has(arrayMap(each -> each.1, months), month)"
     f" GROUP BY {', '.join(('month', 'line', 'currency', *kept))}"
-    for cut, kept in months.CUTS.items()
+    for facet, kept in months.FACETS.items()
 )
 _NOT_VOID: Final = (
     "(log_epoch, log_partition, log_offset) NOT IN"
@@ -236,14 +236,15 @@ HAVING rollup_minor != ledger_minor OR rollup_entries != ledger_entries""",
         counted="SELECT count() AS n FROM v_rollup_monthly",
         sql=f"""
 WITH ({VALID}) AS months
-SELECT month, cut, {_MONTHLY}, sum(summed) AS monthly_minor, sum(booked) AS ledger_minor
+SELECT month, facet, {_MONTHLY}, sum(summed) AS monthly_minor, sum(booked) AS ledger_minor
 FROM (
-    SELECT month, toString(cut) AS cut, {_MONTHLY}, amount_minor AS summed, toInt128(0) AS booked
+    SELECT month, toString(facet) AS facet, {_MONTHLY}, amount_minor AS summed,
+        toInt128(0) AS booked
     FROM v_rollup_monthly
     WHERE {OF_THIS_LEDGER} AND has(months, (month, last_block, blocks))
     UNION ALL
-    {_CUTS_BOOKED})
-GROUP BY month, cut, {_MONTHLY} HAVING monthly_minor != ledger_minor""",
+    {_FACETS_BOOKED})
+GROUP BY month, facet, {_MONTHLY} HAVING monthly_minor != ledger_minor""",
     ),
     Law(
         law_id="S6",

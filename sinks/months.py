@@ -18,13 +18,13 @@ from sinks.store import Store
 from streams.clock import Deadline
 
 DIMENSIONS: Final = ("queue", "team", "agent_id", "channel", "reason", "kind", "product_class")
-CUTS: Final[Mapping[str, tuple[str, ...]]] = {
+FACETS: Final[Mapping[str, tuple[str, ...]]] = {
     "lines": (),
     "place": ("queue", "team", "channel", "kind", "product_class"),
     "agent": ("queue", "team", "agent_id"),
     "reason": ("queue", "channel", "reason", "kind"),
 }
-"""Which dimensions each cut keeps: fewer make fewer sums, and all together would save nothing."""
+"""Which dimensions each facet keeps: fewer make fewer sums, and all together would save nothing."""
 
 QUIET: Final = timedelta(seconds=60)
 """How long a month must have stood still before its sums are made."""
@@ -131,19 +131,19 @@ class Months:
     def make(self, edition: Edition) -> None:
         """Make the sums of a month, say that they are there, drop all but the last editions."""
         known = {"month": edition.month, "last_block": edition.last_block, "blocks": edition.blocks}
-        for cut, kept in CUTS.items():
+        for facet, kept in FACETS.items():
             columns = ["line", "currency", *kept]
             shown = [name if name in kept else f"'' AS {name}" for name in DIMENSIONS]
             self._store.insert(
-                "INSERT INTO rollup_monthly (month, ledger, last_block, blocks, cut, line,"
+                "INSERT INTO rollup_monthly (month, ledger, last_block, blocks, facet, line,"
                 f" currency, {', '.join(DIMENSIONS)}, amount_minor)"
                 f" WITH (SELECT ledger FROM ({_LEDGER})) AS source"
                 " SELECT {month:UInt32}, source, {last_block:UInt64}, {blocks:UInt64},"
-                f" {{cut:String}}, line, currency, {', '.join(shown)},"
+                f" {{facet:String}}, line, currency, {', '.join(shown)},"
                 " sum(toInt128(amount_minor))"
                 " FROM v_ledger WHERE month = {month:UInt32} AND term_start IS NULL"
                 f" GROUP BY {', '.join(columns)}",
-                {**known, "cut": cut},
+                {**known, "facet": facet},
             )
         for row in self._store.query(_MADE_NOW, known):
             # One merged part is read without a merge: that is what makes a view over it cheap.

@@ -1,7 +1,7 @@
 """Sums of the ledger by line and dimensions: from monthly sums where they hold, else from entries.
 
 Law: the same to the minor unit either way. A month is taken from `rollup_monthly` only if it lies
-wholly in the range, some cut has every dimension that is asked for or filtered by, and the ledger
+wholly in the range, some facet has every dimension that is asked for or filtered by, and the ledger
 has not changed since its sums were made (`sinks.months.valid`); all else is read from the ledger.
 """
 
@@ -22,7 +22,7 @@ from pnl.reports.sql import (
     in_currency,
     in_ledger_during,
 )
-from sinks.months import CUTS, OF_THIS_LEDGER, valid
+from sinks.months import FACETS, OF_THIS_LEDGER, valid
 from streams.facts import Millis
 
 _PLAIN: Final = "term_start IS NULL"
@@ -44,8 +44,8 @@ def plain_sums(
     if lines is not None:
         where = where.also("line IN {lines:Array(String)}", lines=list(lines))
     named = ", ".join(("line", *columns))
-    cut = _cut({*columns, *(COLUMN_OF[name] for name in scope.filters())})
-    editions = sorted(valid(store)) if cut is not None else []
+    facet = _facet({*columns, *(COLUMN_OF[name] for name in scope.filters())})
+    editions = sorted(valid(store)) if facet is not None else []
     editions = [each for each in editions if _within(each.month, bounds)]
     entries = in_ledger_during(where, bounds).also(_PLAIN)
     if not editions:
@@ -55,9 +55,9 @@ def plain_sums(
             entries.parameters,
         )
     made = where.also(
-        f"cut = {{cut:String}} AND {OF_THIS_LEDGER} AND (month, last_block, blocks)"
+        f"facet = {{facet:String}} AND {OF_THIS_LEDGER} AND (month, last_block, blocks)"
         " IN {editions:Array(Tuple(UInt32, UInt64, UInt64))}",
-        cut=cut,
+        facet=facet,
         editions=[(each.month, each.last_block, each.blocks) for each in editions],
     )
     months = [each.month for each in editions]
@@ -71,9 +71,9 @@ def plain_sums(
     )
 
 
-def _cut(columns: set[str]) -> str | None:
-    """Return the first cut that has all these columns; None if none has."""
-    for name, kept in CUTS.items():
+def _facet(columns: set[str]) -> str | None:
+    """Return the first facet that has all these columns; None if none has."""
+    for name, kept in FACETS.items():
         if columns <= set(kept):
             return name
     return None

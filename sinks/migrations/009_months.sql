@@ -1,4 +1,4 @@
--- Monthly sums of the ledger in a few cuts of its dimensions, for reports over years. A sum is made
+-- Monthly sums of the ledger in a few facets of its dimensions, for reports over years. A sum is made
 -- of a whole month as the ledger's parts stood (last_block, blocks); it counts while they stand so.
 
 CREATE TABLE rollup_monthly
@@ -7,7 +7,7 @@ CREATE TABLE rollup_monthly
     ledger         UUID COMMENT 'the table it was made from: a rebuilt ledger is another one',
     last_block     UInt64 COMMENT 'of the ledger month it was made from: its newest block',
     blocks         UInt64 COMMENT 'and how many blocks there were',
-    cut            LowCardinality(String) COMMENT 'which dimensions it has, the others are empty',
+    facet            LowCardinality(String) COMMENT 'which dimensions it has, the others are empty',
     line           LowCardinality(String),
     currency       LowCardinality(String),
     queue          LowCardinality(String),
@@ -21,7 +21,7 @@ CREATE TABLE rollup_monthly
 )
 ENGINE = ${REPLACING}()
 PARTITION BY (month, ledger, last_block)
-ORDER BY (cut, month, ledger, last_block, blocks, line, currency, queue, team, agent_id, channel, reason, kind, product_class);
+ORDER BY (facet, month, ledger, last_block, blocks, line, currency, queue, team, agent_id, channel, reason, kind, product_class);
 
 CREATE VIEW v_rollup_monthly AS
 SELECT * FROM rollup_monthly FINAL

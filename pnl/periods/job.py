@@ -32,6 +32,8 @@ LINES: Final = ("C2", "C7")
 WAIT_SECONDS: Final = 0.02
 APPEND_FACTS_MAX: Final = 500
 _MS: Final = timedelta(milliseconds=1)
+AT_ONCE: Final = timedelta(seconds=30)
+"""How long a call goes on to another month: a worker shows that it is alive in between."""
 PATIENCE: Final = timedelta(minutes=10)
 """How long a command waits for all to be booked and stored before it says that it is not."""
 
@@ -69,6 +71,7 @@ class PeriodJob:
         self._imported: set[str] = set()
         self._estimated: set[str] = set()
         self._estimated_on: date | None = None
+        self._to_estimate: list[Named] = []
 
     def refresh(self, cut: Cut, *, running: bool = True) -> int:
         """State what changed since the last cut; return how many facts that took.
@@ -82,7 +85,10 @@ class PeriodJob:
                 self._owed.update(reader.touched(self._seen))
                 self._seen = cut
             stated = 0
+            spent = Deadline(AT_ONCE)
             for period in sorted(self._owed, key=lambda each: each.start):
+                if stated and not spent.seconds_left():
+                    break
                 if running or self._is_over(period):
                     new = self._state(reader, (period,))
                     stated += new
@@ -97,12 +103,17 @@ class PeriodJob:
         all of that has passed.
         """
         known = as_of(self._store)
-        if known is None or local_date(known, self._rules.zone) == self._estimated_on:
+        if known is None:
             return 0
         with self._lock:
             reader = self._reader(cut)
-            stated = self._estimate(reader, reader.extent(), known)
-            self._estimated_on = local_date(known, self._rules.zone)
+            if local_date(known, self._rules.zone) != self._estimated_on:
+                self._estimated_on = local_date(known, self._rules.zone)
+                self._to_estimate = list(reader.extent())
+            stated = 0
+            spent = Deadline(AT_ONCE)
+            while self._to_estimate and spent.seconds_left():
+                stated += self._estimate(reader, (self._to_estimate.pop(),), known)
             return stated
 
     def close_due(self, cut: Cut) -> tuple[str, ...]:

@@ -53,8 +53,9 @@ DEFINITIONS: Final = {
     "DEF-PPR": "Share that places an order within the lookback after the contact of which"
     " something is left at its end. Orders sold in a contact are left out (they are A1a). For"
     " retention: an order in the year after the lookback.",
-    "DEF-PLACEBO": "The same difference in the lookback before the case began, where no effect can"
-    " be. It must cover 0: else customers in contact differed before.",
+    "DEF-PLACEBO": "The same difference in orders of 360 to 180 days before the contact, which it"
+    " cannot have caused and which strata do not remember. It must cover 0: else customers in"
+    " contact differ in what nobody sees.",
     "DEF-VERDICT": "holds: the interval excludes 0 and nothing speaks against it; not"
     " distinguishable: it does not; placebo failed; poorly matched: fewer than 80 %; too few.",
     "DEF-LABEL": "association: customers in contact may differ in what nobody sees. causal: lots"
@@ -67,8 +68,8 @@ ASSOCIATION: Final = (
     " see all that makes people call."
 )
 PLACEBO: Final = (
-    "Placebo: the same comparison before the case began. Where it does not cover 0, do not use the"
-    " line."
+    "Placebo: the same comparison of orders 360 to 180 days before the contact. Where it does not"
+    " cover 0, do not use the line."
 )
 
 

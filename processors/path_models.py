@@ -130,10 +130,14 @@ def credits_of(paths: Paths, found: Touches, weight: Ints) -> Ints:
     by_touch = split_all(amounts, found.unit, weight)
     if len(found.unit) == len(paths.unit):
         return by_touch
+    credited = by_touch[found.of_contact]
+    several = np.flatnonzero(np.bincount(found.of_contact)[found.of_contact] > 1)
+    of_contact, handle = found.of_contact[several], paths.handle_ms[several]
     handled = np.zeros(len(found.unit), np.int64)
-    np.add.at(handled, found.of_contact, paths.handle_ms)
-    handle = np.where(handled[found.of_contact] == 0, 1, paths.handle_ms)
-    return split_all(by_touch, found.of_contact, handle)
+    np.add.at(handled, of_contact, handle)
+    shares = np.where(handled[of_contact] == 0, 1, handle)
+    credited[several] = split_all(by_touch, of_contact, shares)
+    return credited
 
 
 def split_all(amounts: Ints, group: Ints, weight: Ints) -> Ints:
@@ -145,8 +149,9 @@ def split_all(amounts: Ints, group: Ints, weight: Ints) -> Ints:
     count = len(group)
     if count == 0:
         return np.zeros(0, np.int64)
-    order = np.argsort(group, kind="stable")
-    members, w = group[order], weight[order]
+    in_order = bool((group[1:] >= group[:-1]).all())
+    order = np.arange(count) if in_order else np.argsort(group, kind="stable")
+    members, w = (group, weight) if in_order else (group[order], weight[order])
     starts = _starts(members)
     lengths = np.diff(np.append(starts, count))
     amount = amounts[members[starts]]
@@ -159,9 +164,10 @@ def split_all(amounts: Ints, group: Ints, weight: Ints) -> Ints:
     each = np.repeat(np.arange(len(starts)), lengths)
     part, remainder = np.divmod(size[each] * w, np.maximum(total, 1)[each])
     left = np.where(total > 0, size - np.add.reduceat(part, starts), 0)
-    ranked = np.lexsort((-remainder, each))
-    rank = np.arange(count) - starts[each]
-    part[ranked] += rank < left[each]
+    open_to = np.flatnonzero(left[each])
+    ranked = open_to[np.lexsort((-remainder[open_to], each[open_to]))]
+    # Groups stay where they are, so a row's rank is its distance from where its group begins.
+    part[ranked] += open_to - starts[each[open_to]] < left[each[open_to]]
     part *= np.sign(amount)[each]
     for at in wide.tolist():
         span = slice(starts[at], starts[at] + lengths[at])
@@ -263,8 +269,8 @@ def shapley(walks: Walks) -> PathShares:
     (Shapley's axioms), so this is exact for any number of channels, in one pass.
     """
     n = walks.channels
-    once = np.unique(np.stack((walks.walk, walks.channel)), axis=1)
-    walk, channel = once[0], once[1]
+    pair = np.sort(walks.walk * max(1, n) + walks.channel)
+    walk, channel = np.divmod(pair[_starts(pair)], max(1, n))
     length = np.bincount(walk, minlength=len(walks.converted))
     value = np.zeros(n)
     np.add.at(value, channel, (walks.converted / np.maximum(length, 1))[walk])

@@ -9,6 +9,7 @@ stands what is booked now.
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cached_property
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -27,6 +28,8 @@ from pnl.reports.path_store import Fixed, PathStore, StoredPaths, Values, walks_
 from pnl.reports.sheet import Asking, Cell, Row, Sheet, SheetColumn, SheetReport
 from processors.path_models import (
     Ints,
+    Touches,
+    Walks,
     credits_of,
     markov,
     shapley,
@@ -125,24 +128,23 @@ class View:
         self._dimensions = tuple(dict.fromkeys((*asking.by, *SEGMENT, *_filters(scope))))
         self._store = PathStore(asking.store, scope, asking.bounds, self._dimensions)
         self._window_ms = window_ms
-        self._stored: StoredPaths | None = None
-        self._fixed: list[Fixed] | None = None
         self.net_minor = self._store.net_minor()
         self.thetas: Thetas = {}
 
-    @property
+    @cached_property
     def stored(self) -> StoredPaths:
         """The paths, read when first needed."""
-        if self._stored is None:
-            self._stored = self._store.paths(self._window_ms)
-        return self._stored
+        return self._store.paths(self._window_ms)
 
-    @property
+    @cached_property
+    def touches(self) -> Touches:
+        """The touchpoints of all paths that were read."""
+        return touches(self.stored.paths)
+
+    @cached_property
     def fixed(self) -> list[Fixed]:
         """The booked credits, read when first needed."""
-        if self._fixed is None:
-            self._fixed = self._store.fixed()
-        return self._fixed
+        return self._store.fixed()
 
     def pinned(self) -> Sums:
         """Return what no model moves: sold in contacts, and the centre's."""
@@ -165,10 +167,10 @@ class View:
 
     def _split(self, model: str, window_ms: int | None = None) -> list[int]:
         """Return the credits by place in `stored.values`."""
-        paths = self.stored.paths
+        paths, found = self.stored.paths, self.touches
         if window_ms is not None:
             paths = paths.within(window_ms)
-        found = touches(paths)
+            found = touches(paths)
         if model in LEARNT:
             weight = self._learnt(model)[found.channel]
         else:
@@ -176,12 +178,16 @@ class View:
         credited = credits_of(paths, found, weight)
         return _sums(paths.channel, credited, len(self.stored.values))
 
+    @cached_property
+    def _walks(self) -> tuple[Walks, tuple[tuple[str, ...], ...], Ints]:
+        """All paths over the dimensions asked for, those without an order too."""
+        asking = self._asking
+        nulls = self._store.nulls(asking.as_of, asking.policy.lookback_ms_max)
+        return walks_of(self.stored, self.touches, nulls, self._by)
+
     def _learnt(self, model: str) -> Ints:
         """Return the weight of each place in `stored.values` by what all paths teach."""
-        asking, by = self._asking, self._by or ("channel",)
-        longest_ms = asking.policy.lookback_ms_max
-        nulls = self._store.nulls(asking.as_of, longest_ms)
-        walks, keys, places = walks_of(self.stored, nulls, by)
+        walks, keys, places = self._walks
         if not keys:
             return np.zeros(0, np.int64)
         shares = markov(walks) if model == "markov" else shapley(walks)

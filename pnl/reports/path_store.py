@@ -24,7 +24,7 @@ from pnl.reports.sql import (
     instant,
 )
 from processors.order_lines import SHARED_CLASSES
-from processors.path_models import Ints, Paths, Walks, touches
+from processors.path_models import Ints, Paths, Touches, Walks
 from streams.facts import Millis
 
 Values = Mapping[str, str]
@@ -134,7 +134,8 @@ class PathStore:
             f" net, lookback_ms FROM ({units})"
             " ARRAY JOIN arrayEnumerate(path_contact_ids) AS place,"
             " path_contact_ids AS contact_id, ages AS age_ms, path_handle_ms AS handle_ms,"
-            " arrayMap(id -> if(id = '', 0, indexOf(path_case_ids, id)), path_case_ids)"
+            " arrayMap(id -> if(id = '' OR countEqual(path_case_ids, id) = 1, 0,"
+            " indexOf(path_case_ids, id)), path_case_ids)"
             f" AS case_number WHERE age_ms <= {limit}"
         )
         found = self._store.integers(
@@ -245,10 +246,13 @@ def _in_order(found: Ints) -> Ints:
 
 def walks_of(
     stored: StoredPaths,
+    found: Touches,
     nulls: tuple[Ints, Ints, tuple[Values, ...]],
     by: Sequence[str],
 ) -> tuple[Walks, tuple[tuple[str, ...], ...], Ints]:
     """Return all paths as walks over the values of `by`, these values, and each code's place.
+
+    `found` are the paths' touchpoints, `nulls` what `PathStore.nulls` returned.
 
     A unit converts if its net is above zero: what was wholly refunded is no conversion.
     """
@@ -261,7 +265,6 @@ def walks_of(
         )
         for values in (stored.values, null_values)
     ]
-    found = touches(stored.paths)
     units = len(stored.paths.net_minor)
     converted = (stored.paths.net_minor > 0).astype(np.int64)
     null_count = int(null_walk[-1]) + 1 if len(null_walk) else 0

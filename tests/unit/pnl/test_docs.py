@@ -59,6 +59,7 @@ COMMANDS = (
     "demo", "run", "import", "simulate", "report", "explain", "verify", "doctor",
     "resume", "repair", "rebuild", "restate", "fit", "evaluate", "lift", "whatif",
     "topics apply", "topics check", "migrate up", "migrate status",
+    "rates import", "rates list",
     "worker journeys", "worker sink", "worker auditor", "worker console", "worker periods", "close",
 )  # fmt: skip
 

@@ -42,6 +42,7 @@ def restated(
     orders |= _published(old.orders, new.orders, before)
     contacts = _published(old.contacts, new.contacts, before)
     told = _published(old.costs, new.costs, before)
+    told |= {name for name, item in was.costs.items() if item.version == 0}  # by a former program
     if not (orders or chains or costs or contacts or told):
         return None
     rebooking = Rebooking(was, after)

@@ -5,7 +5,8 @@ import pytest
 
 from processors.items import CostItem, Item, LegItem, OrderItem
 from processors.journeys import Journeys
-from processors.policy import Policy
+from processors.policy import Policy, book_of
+from processors.restating import restated
 from processors.results import Entry
 from processors.state_codec import decode_customer, encode_item, item_key, prefix_of
 from tests.support.facts import at, contact, cost, order
@@ -48,3 +49,13 @@ def test_what_a_former_version_left_unbooked_moves_once_a_new_revision_touches_i
         ("C6", -6, "addition"),
     ]
     assert [record.version for record in applied.costs] == [1]
+
+
+def test_a_restatement_publishes_the_costs_that_a_former_version_did_not() -> None:
+    """It published none; one that has a record already is left alone."""
+    former = CostItem(cost("x1", "payroll", at(1), 5), (entry(-5, line="payroll"),))
+    told = CostItem(cost("x2", "payroll", at(1), 0), (), 1)
+    rows = [(item_key("k", ("x", x.fact.event_id)), encode_item(x)) for x in (former, told)]
+    rebooking = restated(lambda: decode_customer("k", rows), None, book_of(Policy()))
+    assert rebooking is not None
+    assert [(record.event_id, record.version) for record in rebooking.costs] == [("x1", 1)]

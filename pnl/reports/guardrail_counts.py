@@ -15,11 +15,13 @@ from pnl.reports.grouping import Key, grouped, key_columns, keyed, local_day
 from pnl.reports.model import CONTACT_DIMENSIONS
 from pnl.reports.occupancy import agent_spans, by_span_of, on_contact
 from pnl.reports.period import local_date
+from pnl.reports.service import choice, whole_number
 from pnl.reports.service_counts import Counts, scoped
 from pnl.reports.sheet import Asking
 from pnl.reports.sql import COLUMN_OF, Where, filtered
 from processors.confidence import Sample
 from processors.guardrails import Span
+from processors.money import divide_half_even
 
 SALES: Final = ("A1a", "A1b", "A4")
 RETURNS: Final = "A5"
@@ -158,3 +160,30 @@ def work(asking: Asking, unit: str) -> dict[str, list[Span]]:
 
 _DAY_MS: Final = 86_400_000
 """Who serves which queue is told by days of UTC: a roster, not a period of the books."""
+
+
+def exposure(asking: Asking) -> int:
+    """Return in how many days after a contact its consequences are compared."""
+    return whole_number(asking.options, "exposure_days", 14)
+
+
+def scale(asking: Asking) -> tuple[int, int, int]:
+    """Return the satisfaction scale's best and least good answer, and an effort scale unused."""
+    best = whole_number(asking.options, "csat_max", 5)
+    return best, whole_number(asking.options, "csat_good", 4), best
+
+
+def with_risk(asking: Asking) -> bool:
+    """Return whether the customers' risk is asked for."""
+    return choice(asking.options, "risk", ("off", "on")) == "on"
+
+
+def pair(found: Counts, key: Key, part: str, whole: str) -> tuple[int, int]:
+    """Return two counts of a row, 0 where there are none."""
+    row = found.get(key, {})
+    return int(row.get(part, 0)), int(row.get(whole, 0))
+
+
+def per(amount: int, count: int) -> int | None:
+    """Return an amount per something, half to even; None of nothing."""
+    return None if count == 0 else divide_half_even(int(amount), int(count))

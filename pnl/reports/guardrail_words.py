@@ -13,13 +13,15 @@ WORDS: Final[Mapping[str, str]] = {
     " never by agent, beside refunds and satisfaction of the same contacts. Sold: products and"
     " upgrades sold in contacts, before refunds, per hour of talk, hold and wrap-up.",
     "G-PRESSURE": "More sales per contact at the cost of customers is pressure. Alert: sales per"
-    " contact up while refunds are up, or CSAT down, each by the 95 % interval of its change"
-    " against the period before (Newcombe for shares); 30 cases on either side.",
+    " contact up while refunds are up, or CSAT down, or risk up, each by the 95 % interval of its"
+    " change against the period before (Newcombe for shares); 30 cases on either side.",
     "G-SALES": "Credit for products and upgrades (A1a, A1b, A4) within the days given after each"
     " handled contact, before refunds / handled contacts old enough.",
     "G-REFUNDS": "Contacts that lost some of their sales credit again (A5) within the days given /"
     " contacts with sales credit.",
-    "G-RISK": "Change of the churn risk of the customers in contact: unknown here.",
+    "G-RISK": "How far the churn risk (DEF-RISK) of customers moved from just before a contact to"
+    " the days given after it, on average; estimated, and only if it is asked for (`risk=on`). One"
+    " model for both periods, fitted on what was known before them.",
     "G-JUDGE": "Customers judge what contacts are worth. Judged well: the contact's case stands"
     " resolved, and the customer said good or nothing; silence is no praise, so the response rate"
     " stands beside it.",

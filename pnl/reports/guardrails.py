@@ -11,18 +11,18 @@ from typing import Final
 from pnl.reports import guardrail_counts as counts
 from pnl.reports import service_counts
 from pnl.reports.grouping import Key, key_heads
+from pnl.reports.guardrail_money import control, sales_per_hour, value
 from pnl.reports.guardrail_words import WORDS
 from pnl.reports.model import CONTACT_DIMENSIONS, BadRequest
 from pnl.reports.opportunities import WORDS as OPPORTUNITY_WORDS
-from pnl.reports.opportunities import returns
+from pnl.reports.period import day_number
 from pnl.reports.service import choice, whole_number
-from pnl.reports.service_measures import cells, with_interval
 from pnl.reports.sheet import HIGH, LOW, Asking, Cell, Row, Sheet, SheetColumn, SheetReport, Unit
-from pnl.reports.statement import statement
 from processors import guardrails as rules
 from processors import measures
+from processors.confidence import Sample
 from processors.guardrails import Change, Verdict
-from processors.money import PPM, divide_half_even
+from processors.money import PPM
 
 _TITLE: Final = "Guardrails"
 OPTIONS: Final = {
@@ -32,6 +32,7 @@ OPTIONS: Final = {
     "hours": "for how long (2)",
     "csat_max": "the best answer of the satisfaction scale (5)",
     "csat_good": "the least answer that is good (4)",
+    "risk": "off (default) or on: compare the change of customers' churn risk too (fits a model)",
     "sales_per_hour": "off (default) or on: show sales per hour beside its harms",
 }
 MEASURED: Final = ("resolved", "transferred", "csat", "conversion")
@@ -46,37 +47,40 @@ def make(asking: Asking) -> Sheet:
     return _VIEWS[view](asking)
 
 
-def _exposure(asking: Asking) -> int:
-    return whole_number(asking.options, "exposure_days", 14)
+Changes = tuple[Change, Change, Change, Change | None]
+"""Of sales per contact, refunds, satisfaction, and, if it is asked for, risk."""
 
 
-def _scale(asking: Asking) -> tuple[int, int, int]:
-    best = whole_number(asking.options, "csat_max", 5)
-    return best, whole_number(asking.options, "csat_good", 4), best
-
-
-def changes(asking: Asking) -> dict[Key, tuple[Change, Change, Change]]:
-    """Return, by key, how sales per contact, refunds and satisfaction changed between periods."""
-    both = counts.periods(asking, _exposure(asking))
+def changes(asking: Asking) -> dict[Key, Changes]:
+    """Return, by key, how a period differs from the one before."""
+    both = counts.periods(asking, counts.exposure(asking))
     if both is None:
         return {}
-    sold = [counts.selling(each, _exposure(asking)) for each in both]
-    said = [service_counts.answers(each, *_scale(asking)) for each in both]
+    sold = [counts.selling(each, counts.exposure(asking)) for each in both]
+    said = [service_counts.answers(each, *counts.scale(asking)) for each in both]
+    risks: list[dict[Key, Sample]] | None = None
+    if counts.with_risk(asking):
+        from pnl.reports.guardrail_risk import risk_changes  # brings scipy along
+
+        assert both[1].scope.start is not None
+        known_until = day_number(both[1].scope.start) - 1
+        risks = risk_changes(both, known_until, counts.exposure(asking))
+    none = Sample(0, 0.0, 0.0)
     return {
         key: (
             rules.mean_change("sales per contact", *(counts.sample(s, key) for s in sold)),
             rules.share_change(
-                "refunds", *(_pair(s, key, "back_chains", "sold_chains") for s in sold)
+                "refunds", *(counts.pair(s, key, "back_chains", "sold_chains") for s in sold)
             ),
-            rules.share_change("satisfaction", *(_pair(s, key, "good_n", "csat_n") for s in said)),
+            rules.share_change(
+                "satisfaction", *(counts.pair(s, key, "good_n", "csat_n") for s in said)
+            ),
+            None
+            if risks is None
+            else rules.mean_change("risk", *(each.get(key, none) for each in risks)),
         )
         for key in sorted({*sold[0], *sold[1]})
     }
-
-
-def _pair(found: service_counts.Counts, key: Key, part: str, whole: str) -> tuple[int, int]:
-    row = found.get(key, {})
-    return int(row.get(part, 0)), int(row.get(whole, 0))
 
 
 def _changed(name: str, title: str, unit: Unit, word: str) -> tuple[SheetColumn, ...]:
@@ -103,69 +107,35 @@ def _pressure(asking: Asking) -> Sheet:
         *_changed("sales", "Sales per contact", "amount_minor", "G-SALES"),
         *_changed("refunds", "Sales with a refund", "ppm", "G-REFUNDS"),
         *_changed("csat", "CSAT", "ppm", "KPI-CSAT"),
-        SheetColumn("risk_change_ppm", "Risk change", "ppm", "G-RISK"),
+        *_changed("risk", "Risk after contact", "ppm", "G-RISK"),
         SheetColumn("reason", "Why", "text", "G-PRESSURE"),
     )
     rows: list[Row] = []
-    for key, (sales, refunds, csat) in changes(asking).items():
-        verdict = rules.pressure(sales, refunds=refunds, satisfaction=csat)
+    for key, (sales, refunds, csat, risk) in changes(asking).items():
+        verdict = rules.pressure(sales, refunds=refunds, satisfaction=csat, risk=risk)
         figures = (
             *_change_cells(sales, 1),
             *_change_cells(refunds, PPM),
             *_change_cells(csat, PPM),
+            *(_change_cells(risk, PPM) if risk else (None,) * 4),
         )
-        rows.append((*key, verdict.state, *figures, None, verdict.reason))
+        rows.append((*key, verdict.state, *figures, verdict.reason))
     return asking.sheet("guardrails", "Pressure to sell", columns, rows, notes=_compared(asking))
 
 
 def _compared(asking: Asking) -> list[str]:
-    both = counts.periods(asking, _exposure(asking))
+    both = counts.periods(asking, counts.exposure(asking))
     if both is None:
         return []
     now, before = (f"{each.scope.start} to {each.scope.end}" for each in both)
+    days = counts.exposure(asking)
     compared = (
-        f"{now} against {before} (ends not included): what came within {_exposure(asking)} days of"
+        f"{now} against {before} (ends not included): what came within {days} days of"
         " each contact; younger contacts are in neither. Seasons differ: an alert is a question."
     )
-    return [compared, "The risk of the customers is not looked at."]
-
-
-def _value(asking: Asking) -> Sheet:
-    best, good, _ = _scale(asking)
-    columns = (
-        *key_heads(asking.by),
-        SheetColumn("handled", "Handled", "count", "DEF-HANDLED"),
-        SheetColumn("net_credit_minor", "Net credit", "amount_minor", "DEF-RPC", "booked"),
-        SheetColumn("per_contact_minor", "per contact", "amount_minor", "DEF-RPC", "booked"),
-        SheetColumn("known", "Outcome known", "count", "G-JUDGE"),
-        SheetColumn("judged_well", "Judged well", "count", "G-JUDGE"),
-        SheetColumn("judged_credit_minor", "their credit", "amount_minor", "G-JUDGE", "booked"),
-        SheetColumn("judged_per_contact_minor", "per contact", "amount_minor", "G-JUDGE", "booked"),
-        *with_interval("response_rate_ppm", "Answered", "ppm", "KPI-RESPONSE"),
-    )
-
-    def part(question: Asking) -> dict[Key, tuple[Cell, ...]]:
-        found = counts.value(question, best, good)
-        said = service_counts.answers(question, *_scale(asking))
-        return {
-            key: (
-                *(row["chains_n"], int(row["credit_sum"])),
-                _per(row["credit_sum"], row["chains_n"]),
-                *(row["known_n"], row["well_n"], int(row["well_sum"])),
-                _per(row["well_sum"], row["well_n"]),
-                *cells(measures.share(*_pair(said, key, "answered_n", "asked_n"))),
-            )
-            for key, row in sorted(found.items())
-        }
-
-    whole = part(counts.in_all(asking))[()]
-    rows = [(*key, *row) for key, row in part(asking).items()] if asking.by else [whole]
-    total = (*(None for _ in asking.by), *whole) if asking.by else None
-    return asking.sheet("guardrails", "Value as customers judge it", columns, rows, total=total)
-
-
-def _per(amount: int, count: int) -> int | None:
-    return None if count == 0 else divide_half_even(int(amount), int(count))
+    if counts.with_risk(asking):
+        return [compared]
+    return [compared, "The risk of the customers is not looked at: --set risk=on does."]
 
 
 def _shares(asking: Asking, unit: str) -> dict[str, list[tuple[int, int]]]:
@@ -173,15 +143,18 @@ def _shares(asking: Asking, unit: str) -> dict[str, list[tuple[int, int]]]:
     question = counts.in_all(asking, (unit,))
     cases = service_counts.cases(question)
     volumes = service_counts.volumes(question, 0)
-    said = service_counts.answers(question, *_scale(asking))
+    said = service_counts.answers(question, *counts.scale(asking))
     sold = service_counts.sales(question)
     named = sorted(key for key in volumes if key[0])
     return {
-        "resolved": [_pair(cases, key, "solved_n", "told_n") for key in named],
-        "transferred": [_pair(volumes, key, "transferred_n", "handled_n") for key in named],
-        "csat": [_pair(said, key, "good_n", "csat_n") for key in named],
+        "resolved": [counts.pair(cases, key, "solved_n", "told_n") for key in named],
+        "transferred": [counts.pair(volumes, key, "transferred_n", "handled_n") for key in named],
+        "csat": [counts.pair(said, key, "good_n", "csat_n") for key in named],
         "conversion": [
-            (_pair(sold, key, "sold_chains_n", "")[0], _pair(volumes, key, "", "handled_n")[1])
+            (
+                counts.pair(sold, key, "sold_chains_n", "")[0],
+                counts.pair(volumes, key, "", "handled_n")[1],
+            )
             for key in named
         ],
     }
@@ -248,97 +221,18 @@ def _load(asking: Asking) -> Sheet:
     return asking.sheet("guardrails", "Too much work", columns, rows, notes=notes)
 
 
-def _control(asking: Asking) -> Sheet:
-    names = ("revenue", "goods", "controllable", "controllable_result", "allocated", "result")
-    titles = ("Net revenue", "Goods", "Controllable cost", "Controllable result")
-    columns = (
-        *key_heads(asking.by),
-        *(
-            SheetColumn(f"{name}_minor", title, "amount_minor", "W79", basis)
-            for name, title, basis in zip(
-                names,
-                (*titles, "Allocated", "Booked result"),
-                ("", "", "", "", "allocated", ""),
-                strict=True,
-            )
-        ),
-    )
-    sums: dict[tuple[str, ...], dict[str, int]] = {}
-    found = statement(asking.store, asking.policy, asking.as_of, asking.scope, asking.by)
-    for line in found.lines:
-        if line.line in ("D1", "D2"):
-            continue  # estimates stand in no result
-        part = "C5" if line.line == "C5" else line.line[0]
-        amounts = (
-            [(tuple(value for _, value in group.key), group.amount_minor) for group in line.groups]
-            if asking.by
-            else [((), line.amount_minor)]
-        )
-        for key, amount in amounts:
-            row = sums.setdefault(key, dict.fromkeys(("A", "B", "C", "C5"), 0))
-            row[part] += amount
-    rows: list[Row] = [(*key, *_results(row)) for key, row in sorted(sums.items())]
-    total = _results(
-        {part: sum(row[part] for row in sums.values()) for part in ("A", "B", "C", "C5")}
-    )
-    return asking.sheet(
-        "guardrails",
-        "Controllable and allocated",
-        columns,
-        rows,
-        total=(*(None for _ in asking.by), *total) if asking.by else None,
-    )
-
-
-def _results(row: Mapping[str, int]) -> tuple[int, ...]:
-    own = row["A"] + row["B"] + row["C"]
-    return row["A"], row["B"], row["C"], own, row["C5"], own + row["C5"]
-
-
-def _sales_per_hour(asking: Asking) -> Sheet:
-    if "agent" in asking.by:
-        raise BadRequest("Sales per hour is shown of no agent (G-SPH).")
-    columns = (
-        *key_heads(asking.by),
-        SheetColumn("handled", "Handled", "count", "DEF-HANDLED"),
-        SheetColumn("sales_per_hour_minor", "Sold per hour", "amount_minor", "G-SPH", "booked"),
-        *with_interval("returned_orders_ppm", "Orders with a return", "ppm", "R4"),
-        *with_interval("csat_ppm", "CSAT", "ppm", "KPI-CSAT"),
-        SheetColumn("risk_change_ppm", "Risk change", "ppm", "G-RISK"),
-    )
-    if choice(asking.options, "sales_per_hour", ("off", "on")) == "off":
-        notes = ["Sales per hour is off; --set sales_per_hour=on shows it beside its harms."]
-        return asking.sheet("guardrails", "Sales per hour", columns, [], notes=notes)
-    volumes, sold = service_counts.volumes(asking, 0), returns(asking, asking.by)
-    said = service_counts.answers(asking, *_scale(asking))
-    rows: list[Row] = []
-    for key, row in sorted(volumes.items()):
-        hours_ms = sum(int(row[name]) for name in ("talk", "hold", "wrap"))
-        amount = int(sold.get(key, {}).get("sold", 0)) * 3_600_000
-        rows.append(
-            (
-                *(*key, row["handled_n"], _per(amount, hours_ms)),
-                *cells(measures.share(*_pair(sold, key, "back_n", "orders_n"))),
-                *cells(measures.share(*_pair(said, key, "good_n", "csat_n"))),
-                None,
-            )
-        )
-    notes = ["In the order of names. Selling faster is no aim: look at what came back (G-SPH)."]
-    return asking.sheet("guardrails", "Sales per hour", columns, rows, notes=notes)
-
-
 def verdicts(asking: Asking) -> list[Verdict]:
     """Return what each guardrail says of a question's scope."""
     alone = counts.in_all(asking)
     by_queue = {
-        key[0] or "(no queue)": rules.pressure(sales, refunds=refunds, satisfaction=csat)
-        for key, (sales, refunds, csat) in changes(counts.in_all(asking, ("queue",))).items()
+        key[0] or "(no queue)": rules.pressure(sales, refunds=refunds, satisfaction=csat, risk=risk)
+        for key, (sales, refunds, csat, risk) in changes(counts.in_all(asking, ("queue",))).items()
     }
     pressed = {str(name): each for name, each in by_queue.items()}
     found, looked_at = _overloads(alone)
-    value = counts.value(alone, *_scale(asking)[:2])[()]
-    said = service_counts.answers(alone, *_scale(asking)).get((), {})
-    resolved = measures.share(value["well_n"], value["known_n"]).value
+    worth = counts.value(alone, *counts.scale(asking)[:2])[()]
+    said = service_counts.answers(alone, *counts.scale(asking)).get((), {})
+    resolved = measures.share(worth["well_n"], worth["known_n"]).value
     answered = measures.share(int(said.get("answered_n", 0)), int(said.get("asked_n", 0))).value
     agents = rules.spread(_shares(alone, "agent")["resolved"])
     return [
@@ -367,11 +261,11 @@ def _summary(asking: Asking) -> Sheet:
 _VIEWS: Final[Mapping[str, Callable[[Asking], Sheet]]] = {
     "summary": _summary,
     "pressure": _pressure,
-    "value": _value,
+    "value": value,
     "consistency": _consistency,
     "load": _load,
-    "control": _control,
-    "sales_per_hour": _sales_per_hour,
+    "control": control,
+    "sales_per_hour": sales_per_hour,
 }
 
 GUARDRAILS: Final = SheetReport(

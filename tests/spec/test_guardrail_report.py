@@ -81,6 +81,24 @@ def test_both_periods_have_equal_time(store: Store) -> None:
     assert never.get("state", "unknown") == "unknown"
 
 
+def test_risk_that_rises_after_contacts_is_seen(store: Store) -> None:
+    """Sixty customers bought after the contacts of March and not after those of April."""
+    lines = ["day | time | fact | id | amount_minor | key"]
+    for n in range(60):
+        past = [-200 + 3 * (n % 20), *(-150 + 35 * each for each in range(n % 4))]
+        bought = [*past, 3 + n % 20]
+        lines += [f"{day} | 10:00 | order | o{n}_{day} | 1000 | k{n}" for day in bought]
+        lines += [f"{day + n % 20} | 10:00 | contact | c{n}_{day} | | k{n}" for day in (1, 33)]
+    lines.append("80 | 10:00 | contact | late | | late")
+    tell(store, "\n".join(lines))
+    (row,) = rows(asked(store, (), APRIL, view="pressure", risk="on"))
+    low = row["risk_change_ppm_low"]
+    assert isinstance(low, int)
+    assert low > 0
+    (off,) = rows(asked(store, (), APRIL, view="pressure"))
+    assert off["risk_ppm"] is None
+
+
 def test_value_is_what_solved_and_satisfied_contacts_brought(store: Store) -> None:
     """G-JUDGE: of 600 earned, 100 came from a contact that was solved and nobody complained of."""
     tell(
@@ -181,7 +199,7 @@ def test_sales_per_hour_is_off_and_ranks_nobody(store: Store) -> None:
     on = asked(store, ("queue",), view="sales_per_hour", sales_per_hour="on")
     found = [(row["queue"], row["sales_per_hour_minor"]) for row in rows(on)]
     assert found == [("a", 0), ("b", 2000)]
-    assert {"returned_orders_ppm", "csat_ppm", "risk_change_ppm"} < {c.name for c in on.columns}
+    assert {"returned_orders_ppm", "csat_ppm", "risk_ppm"} < {c.name for c in on.columns}
     with pytest.raises(BadRequest):
         asked(store, ("agent",), view="sales_per_hour", sales_per_hour="on")
 

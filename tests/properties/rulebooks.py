@@ -15,6 +15,7 @@ CHANGED = (
     {},
     TARIFFS | {"event": Tariff(kind="flat", amount_minor=250)},
     TARIFFS | {"flat": Tariff(kind="per_event", amount_minor=90)},
+    TARIFFS | {"minute": Tariff(kind="per_term", amount_minor=701, term_days=40)},
     TARIFFS | {"unknown": Tariff(kind="per_event", amount_minor=40)},
 )
 

@@ -28,7 +28,7 @@ from tests.properties.rulebooks import dated_by, rulebooks
 from tests.spec.scenario import assert_equal
 from tests.support.drive import run
 
-SEEDS_PER_TEST = 500
+SEEDS_PER_TEST = 400
 
 
 @settings(max_examples=200)

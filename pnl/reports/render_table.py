@@ -85,7 +85,10 @@ def statement_table(statement: Statement) -> str:
         payroll = [
             ("Paid", money_text.column(paid, currency)),
             ("C1 + C2 + C7", money_text.column(shown, currency)),
-            ("Not worked out yet", money_text.column(paid - shown, currency)),
+            (
+                "Difference (not worked out, or months without payroll)",
+                money_text.column(paid - shown, currency),
+            ),
         ]
         parts.append("Payroll, company-wide\n" + table(_plain(2), payroll))
     if statement.unbooked:

@@ -15,7 +15,7 @@ from streams.clock import ManualClock
 from streams.facts import Millis
 from streams.log import EventLog, Outgoing
 from streams.memory_log import MemoryLog, MemoryPlace
-from streams.topics import INPUT_NAMES
+from streams.topics import SOURCE_NAMES
 
 SECOND = 1000
 
@@ -26,14 +26,14 @@ def some_events(seed: int, now: Millis) -> Iterator[Event]:
     chance = random.Random(seed)
     for n in range(9_000):
         record = Outgoing(b"c%d" % chance.randrange(50), b"%d of %d" % (n, seed))
-        yield Event(n * SECOND, INPUT_NAMES[n % 4], record)
+        yield Event(n * SECOND, SOURCE_NAMES[n % 4], record)
 
 
 def held(log: EventLog) -> list[bytes]:
     """Return the values of all input records, sorted."""
     return sorted(
         record.value or b""
-        for topic in INPUT_NAMES
+        for topic in SOURCE_NAMES
         for partition in range(log.partitions)
         for record in log.read(topic, partition, 0, 100_000)
     )
@@ -147,4 +147,4 @@ def test_the_shipped_demo_is_in_order_and_repeatable() -> None:
     again = [event for _, event in zip(range(BATCH_RECORDS), events(1, 2**41), strict=False)]
     assert first == again
     assert [event.at for event in first] == sorted(event.at for event in first)
-    assert {event.topic for event in first} == set(INPUT_NAMES)
+    assert {event.topic for event in first} == set(SOURCE_NAMES)

@@ -62,7 +62,7 @@ class Importer:
         if self._server is None and self._lock.take():
             server = Server(self._folder, self._loaded, self._clock, self._say)
             self._server = self._open.enter_context(server)
-            self._server.start()
+            self._server.start(serving=False)
         elif self._server is not None:
             self._server.check()
 

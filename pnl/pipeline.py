@@ -108,13 +108,14 @@ class Pipeline:
         """Raise ConfigurationRefused unless the books may be gone on with by our rules."""
         self._journeys.assert_accepted()
 
-    def start(self) -> None:
-        """Start the threads; `stopping` is set when one of them has failed."""
-        loops = {
-            "journeys": self._run_journeys,
-            "sink": self._loops["sink"].run,
-            "periods": self._loops["periods"].run,
-        }
+    def start(self, *, serving: bool = True) -> None:
+        """Start the threads; `stopping` is set when one of them has failed.
+
+        The period job runs by itself while `serving`; who ends soon asks it for what is needed.
+        """
+        loops = {"journeys": self._run_journeys, "sink": self._loops["sink"].run}
+        if serving:
+            loops["periods"] = self._loops["periods"].run
         if isinstance(self.log, SqliteLog):
             loops["upkeep"] = partial(self._upkeep, self.log)
         for name, loop in loops.items():

@@ -77,8 +77,11 @@ class Server:
         """End everything because of an error beside the pipeline."""
         self.pipeline.fail(error)
 
-    def start(self) -> None:
-        """Begin to apply what is in the log, by the rules of these settings, or refuse to."""
+    def start(self, *, serving: bool = True) -> None:
+        """Begin to apply what is in the log, by the rules of these settings, or refuse to.
+
+        `serving`: until somebody ends it, so periods are worked out and closed meanwhile.
+        """
         self.pipeline.assert_accepted()
         tune_collector()
         if self.folder.record_policy(self.policies.version):
@@ -86,7 +89,7 @@ class Server:
                 "The settings that decide amounts have changed, for dates on which nothing is "
                 "booked yet."
             )
-        self.pipeline.start()
+        self.pipeline.start(serving=serving)
 
     def check(self) -> None:
         """Raise the fault of a thread, if one has failed; of a bug, note where it was."""

@@ -166,12 +166,12 @@ def _catch_up(server: "Server", progress: Progress, *, started: bool) -> None:
     from pnl.pipeline import behind
 
     if started:
-        server.start()
+        server.start(serving=False)
     while True:
         while (left := behind(server.log)) != (0, 0):
             if not started:
                 started = True
-                server.start()
+                server.start(serving=False)
             server.check()
             progress.show(f"{left[0]:,} records to apply, {left[1]:,} results to store")
             pause(POLL_SECONDS)

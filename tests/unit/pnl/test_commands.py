@@ -15,7 +15,8 @@ STOP_SECONDS_MAX = 3.0
 TOPICS = ("contacts", "resolutions", "orders", "costs")
 STATEMENT_KEYS = {
     "report", "timezone", "from", "to", "currency", "as_of", "by", "filters", "lines", "totals",
-    "memo", "memo_scope", "reconciliation", "bridge", "unbooked",
+    "memo", "memo_scope", "reconciliation", "bridge", "unbooked", "estimates", "payroll", "view",
+    "closed_at",
 }  # fmt: skip
 
 

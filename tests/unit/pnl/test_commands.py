@@ -81,11 +81,11 @@ def test_imports_at_the_same_time_apply_each_others_rows(
 def test_a_report_is_a_file_in_every_format(loaded: Path, tmp_path: Path) -> None:
     """Text and binary formats go to a file or a pipe; what is not an option is refused."""
     starts = {"csv": b"day,", "json": b"{", "parquet": b"PAR1", "xlsx": b"PK", "table": b"Contacts"}
-    for shown, start in starts.items():
+    for shown, first in starts.items():
         made = tmp_path / shown
         done = pnl("report", "daily", "--format", shown, "--out", made, cwd=loaded)
         assert done.returncode == 0, done.stderr
-        assert made.read_bytes().startswith(start)
+        assert made.read_bytes().startswith(first)
     assert "DEF-RPC" in pnl("report", "daily", "--define", cwd=loaded).stdout
     done = pnl("report", "daily", "--set", "n=1", cwd=loaded)
     assert (done.returncode, "daily has no option 'n'" in done.stderr) == (2, True)

@@ -289,7 +289,7 @@ def paced(
     per_second: int,
     stored_to: Callable[[], Mapping[TopicPartition, int]],
 ) -> list[float]:
-    """Produce at the rate, watch what is stored; return each record's wait in s, as they were stored."""
+    """Produce at the rate; return each record's wait in s, in the order they were stored."""
     waiting: dict[TopicPartition, deque[tuple[int, float]]] = defaultdict(deque)
     waits: list[float] = []
     over = threading.Event()

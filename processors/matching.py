@@ -156,7 +156,8 @@ def grid(history: History, rules: Rules) -> Grid:
 
 def _free(history: History, customer: Ints, at_ms: Ints, rules: Rules) -> Bools:
     """Return who had no contact in the lookback before a time."""
-    return history.contacts.count(customer, at_ms - rules.lookback_ms, at_ms) == 0
+    since = history.contacts.count(customer, at_ms - rules.lookback_ms, at_ms)
+    return np.equal(since, 0)
 
 
 def _contact_rates(looks: Floats, contacts: Ints) -> Floats:

@@ -103,7 +103,13 @@ def test_no_password_has_a_default() -> None:
 
 def test_each_process_has_a_store_user_of_its_own() -> None:
     """A process gets the one secret that it needs, and nobody but the store gets the hashes."""
-    users = {"schema": "schema", "sink": "sink", "auditor": "auditor", "console": "report"}
+    users = {
+        "schema": "schema",
+        "sink": "sink",
+        "periods": "auditor",
+        "auditor": "auditor",
+        "console": "report",
+    }
     for name, service in ours().items():
         wanted = {"pnl": "report", **users}.get(name)
         assert service.get("secrets", []) == ([f"store-{wanted}"] if wanted else [])

@@ -58,9 +58,7 @@ def test_loading_the_command_line_loads_nothing_heavy() -> None:
 
 
 MISTAKES = {
-    "report nonsense": (
-        "Invalid value for 'name': 'nonsense' is not one of 'statement', 'contacts'."
-    ),
+    "report nonsense": "Invalid value for 'NAME': There is no report 'nonsense'; there are",
     "report statement --colour red": "No such option: --colour",
     "import orders": "Missing argument 'FILE...'",
     "topics check": "The log is a file of the data folder; this command is for [log] kind =",

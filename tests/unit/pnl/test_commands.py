@@ -274,6 +274,14 @@ def deep(tmp_path: Path) -> Path:
     return folder
 
 
+def apart_from_periods(statement: dict[str, Any]) -> dict[str, Any]:
+    """Return a statement without what the period job works out, which a server does in its time."""
+    lines = [line for line in statement["lines"] if line["line"] not in ("C2", "C7")]
+    totals = [each for each in statement["totals"] if each["total"] in ("A", "B")]
+    rest = {name: value for name, value in statement.items() if name != "payroll"}
+    return rest | {"lines": lines, "totals": totals}
+
+
 def test_a_server_answers_and_applies_what_others_import(
     deep: Path, facts: Path, tmp_path: Path
 ) -> None:
@@ -289,14 +297,14 @@ def test_a_server_answers_and_applies_what_others_import(
             each["read"] for each in counts
         ]
         assert sum(each["applied"] for each in counts) == counts[0]["read"]
-        served = pnl("report", "statement", "--data", deep, cwd=tmp_path)
+        served = answer("report", "statement", "--data", deep, cwd=tmp_path)
         assert pnl("verify", "--data", deep, cwd=tmp_path).returncode == 0
         assert pnl("run", "--data", deep, cwd=tmp_path).returncode == 1
         code, seconds = stop(process)
         assert code == 0
         assert seconds < STOP_SECONDS_MAX
-    alone = pnl("report", "statement", "--data", deep, cwd=tmp_path)
-    assert alone.stdout == served.stdout
+    alone = answer("report", "statement", "--data", deep, cwd=tmp_path)
+    assert apart_from_periods(alone) == apart_from_periods(served)
     assert not (deep / "control.sock").exists()
 
 

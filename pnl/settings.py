@@ -24,6 +24,7 @@ from pnl.settings_policy import (
     Margin,
     Name,
     Rates,
+    Referral,
     Refunds,
     Reporting,
     Section,
@@ -79,6 +80,7 @@ class Settings(BaseSettings):
     tariffs: dict[Name, Charge] = {}
     channels: dict[Name, Channel] = {}
     customers: Customers = Customers()
+    referral: Referral = Referral()
     changes: tuple[Change, ...] = ()
     log: Log = Log()
     store: Store = Store()

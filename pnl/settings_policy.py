@@ -144,6 +144,23 @@ class Customers(Section):
     acquisition_cost_minor: Minor | None = None
 
 
+class Referral(Section):
+    """What share of what referred customers bring is due to contacts (DEF-REF): an experiment's.
+
+    The cap is per new customer, in minor units of the reporting currency.
+    """
+
+    theta_ppm: Ppm | None = None
+    theta_error_ppm: Ppm = 0
+    cap_minor: Minor | None = None
+
+    @model_validator(mode="after")
+    def _with_a_cap(self) -> "Referral":
+        if self.theta_ppm is not None and self.cap_minor is None:
+            raise ValueError("theta_ppm needs cap_minor beside it: what one referral may be worth")
+        return self
+
+
 class PerMinute(Section):
     """A charge by time: at least the minimum, rounded up to the increment."""
 
@@ -241,6 +258,7 @@ class Amounts(Section):
     tariffs: dict[Name, Charge] = {}
     channels: dict[Name, Channel] = {}
     customers: Customers = Customers()
+    referral: Referral = Referral()
 
     def policy(self) -> Policy:
         """Return the rules that these amounts are made by: days become milliseconds."""
@@ -265,6 +283,9 @@ class Amounts(Section):
             tariffs={name: charge.tariff() for name, charge in self.tariffs.items()},
             channels={name: channel.rate() for name, channel in self.channels.items()},
             acquisition_cost_minor=self.customers.acquisition_cost_minor,
+            referral_theta_ppm=self.referral.theta_ppm,
+            referral_theta_error_ppm=self.referral.theta_error_ppm,
+            referral_cap_minor=self.referral.cap_minor or 0,
         )
 
     def overlaid(self, change: Change) -> Self:

@@ -75,6 +75,10 @@ class Policy:
     channels: Mapping[str, ChannelRate] = field(default_factory=dict)
     acquisition_cost_minor: int | None = None
     """What a new customer costs to win: shown beside a loss, in no entry and so in no version."""
+    referral_theta_ppm: int | None = None
+    """The share of referrals that contacts cause; None: nobody knows, and D2 is unknown."""
+    referral_theta_error_ppm: int = 0
+    referral_cap_minor: int = 0
 
     def lookback_of(self, product_class: str) -> int:
         """Return how long before an order a contact can earn credit, in milliseconds (DEF-W)."""
@@ -101,8 +105,11 @@ class Policy:
         return hashlib.sha256(msgspec.json.encode(plain, order="sorted")).hexdigest()[:12]
 
 
-UNBOOKED: Final = ("acquisition_cost_minor",)
-"""What decides no entry, and so has no part in a version."""
+UNBOOKED: Final = (
+    *("acquisition_cost_minor", "referral_theta_ppm"),
+    *("referral_theta_error_ppm", "referral_cap_minor"),
+)
+"""What decides no entry but estimates, and so has no part in a version."""
 UNDATED: Final = ("timezone", "currency", "horizon_ms", "first_contact_resolution_ms")
 """What is the same at all dates: where days begin, whose money it is, what is remembered."""
 

@@ -14,6 +14,7 @@ from pnl.periods.figures import Figures
 from pnl.periods.names import Named
 from pnl.reports.sql import Queryable
 from processors.policy import Policy, PolicyBook
+from processors.referral import Referring
 from streams.facts import Millis, PeriodLine
 
 LINES: Final = ("D1", "D2")
@@ -33,10 +34,23 @@ def is_trued_up(booked: Iterable[str]) -> bool:
     return any(name.endswith(f"/{MATURE}") or f"/{MATURE}/" in name for name in booked)
 
 
+def referring_of(policy: Policy) -> Referring | None:
+    """Return what referrals are credited by (DEF-REF); None while their share is not known."""
+    if policy.referral_theta_ppm is None:
+        return None
+    return Referring(
+        theta_ppm=policy.referral_theta_ppm,
+        theta_error_ppm=policy.referral_theta_error_ppm,
+        cap_minor=policy.referral_cap_minor,
+    )
+
+
 def estimate_figures(store: Queryable, rules: PolicyBook, period: Named, as_of: Millis) -> Figures:
     """Return D1 and D2 of a month that is over; a line that cannot be known is not there."""
     policy = rules.newest
     start, end = period.stretch(policy.zone)
     stage = MATURE if is_mature(period, policy, as_of) else EARLY
-    lines: Mapping[str, tuple[PeriodLine, ...]] = estimated_lines(store, policy, as_of, start, end)
+    lines: Mapping[str, tuple[PeriodLine, ...]] = estimated_lines(
+        store, policy, as_of, start, end, referring_of(policy)
+    )
     return {f"{period.name}/{line}/{stage}": part for line, part in lines.items()}

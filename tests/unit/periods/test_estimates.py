@@ -7,6 +7,7 @@ import pytest
 from pnl.reports.restatement import RESTATEMENT
 from pnl.reports.sheet import Asking
 from processors.policy import Policy
+from processors.referral import Referring
 from sinks.store import Store
 from streams.facts import Millis, PeriodLine
 from tests.support.books import at
@@ -25,12 +26,20 @@ class Lifting:
     def __init__(self) -> None:
         self.amount_minor: int | None = -1000
         self.asked = 0
+        self.referring: Referring | None = None
 
     def lines(
-        self, store: Store, policy: Policy, as_of: Millis, start_at: Millis, end_at: Millis
+        self,
+        store: Store,
+        policy: Policy,
+        as_of: Millis,
+        start_at: Millis,
+        end_at: Millis,
+        referring: Referring | None,
     ) -> dict[str, tuple[PeriodLine, ...]]:
         """Return D1 of one day, with a standard error of 300."""
         del store, policy, as_of, end_at
+        self.referring = referring
         self.asked += 1
         if self.amount_minor is None:
             return {}
@@ -150,3 +159,28 @@ def test_a_month_that_closes_by_itself_is_estimated_before(store: Store, lifting
     assert reported.value is not None
     assert reported.value.amount_minor == -1000
     company.sink.close()
+
+
+@pytest.mark.parametrize(
+    ("rules", "told"),
+    [
+        (Policy(), None),
+        (
+            Policy(referral_theta_ppm=250_000, referral_theta_error_ppm=1, referral_cap_minor=500),
+            Referring(theta_ppm=250_000, theta_error_ppm=1, cap_minor=500),
+        ),
+    ],
+)
+def test_referrals_are_credited_by_the_share_that_was_told(
+    store: Store, lifting: Lifting, rules: Policy, told: Referring | None
+) -> None:
+    """DEF-REF: while nobody has told it, it is not known, and nothing is assumed."""
+    founded = Company(store, rules)
+    founded.at(at("2024-06-01"))
+    founded.send(contact("c1", at("2024-04-10"), customer_id="ann"))
+    founded.send(contact("c2", at("2024-05-31"), customer_id="bob"))
+    founded.settle()
+    estimated(founded)
+    assert lifting.asked > 0
+    assert lifting.referring == told
+    founded.sink.close()

@@ -39,6 +39,10 @@ amount_minor = 500
 [channels.voice]
 per_contact_minor = 12
 per_minute_minor = 3
+[referral]
+theta_ppm = 250000
+theta_error_ppm = 60000
+cap_minor = 5000
 [log]
 kind = "sqlite"
 durability = "normal"
@@ -81,6 +85,9 @@ def test_every_name_of_the_contract_reaches_the_policy(tmp_path: Path) -> None:
             "once": Tariff(kind="per_event", amount_minor=500),
         },
         channels={"voice": ChannelRate(per_contact_minor=12, per_minute_minor=3)},
+        referral_theta_ppm=250_000,
+        referral_theta_error_ppm=60_000,
+        referral_cap_minor=5_000,
     )
     assert loaded.settings.log.durability == "normal"
     assert loaded.settings.server.port == 8181
@@ -172,6 +179,10 @@ BAD_FILES = {
     ),
     '[reporting]\ncurrency = "XXQ"': (
         "[reporting] currency cannot be used: 'XXQ' is no ISO 4217 currency code such as GBP."
+    ),
+    "[referral]\ntheta_ppm = 3": (
+        "[referral] cannot be used: theta_ppm needs cap_minor beside it: what one referral may be "
+        "worth."
     ),
     "[server]\nport = 99999": ("[server] port is 99999, but must be less than or equal to 65535."),
     '[log]\nkind = "pulsar"': "[log] kind is 'pulsar', but must be 'sqlite' or 'kafka'.",

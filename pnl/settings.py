@@ -100,6 +100,7 @@ class Settings(BaseSettings):
         first = Amounts.model_construct(
             reporting=self.reporting,
             customers=self.customers,
+            referral=self.referral,
             **{name: getattr(self, name) for name in DATED},
         )
         return book_from(first, self.changes)

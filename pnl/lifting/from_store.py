@@ -99,7 +99,7 @@ def rules_of(policy: Policy) -> Rules:
 
 
 _lock: Final = Lock()
-_last: list[tuple[tuple[object, ...], Known]] = []
+_last: list[tuple[tuple[object, ...], Known | None]] = []
 
 
 def known(store: Queryable, policy: Policy, as_of: Millis | None) -> Known | None:
@@ -115,7 +115,7 @@ def known(store: Queryable, policy: Policy, as_of: Millis | None) -> Known | Non
         if _last and _last[0][0] == key:
             return _last[0][1]
         found = _read(store, policy, as_of, rules)
-        _last[:] = [] if found is None else [(key, found)]
+        _last[:] = [(key, found)]
         return found
 
 

@@ -7,7 +7,8 @@ from pnl.console.address import Address
 from pnl.console.icons import icon
 from pnl.console.markup import NOTHING, Html, el, join
 from pnl.console.view import Asked
-from pnl.reports.model import Estimate
+from pnl.reports.as_reported import is_period
+from pnl.reports.model import Estimate, Statement
 
 BASES: Final = frozenset({"booked", "standard", "allocated", "accrued", "estimated"})
 SPARK_WIDTH: Final = 48
@@ -92,6 +93,19 @@ def provisional(asked: Asked) -> Html:
     done, whole = asked.question.days
     shown = el("span", "provisional", cls="p-badge p-provisional")
     return el("span", shown, f" {done} of {whole} days", cls="p-now")
+
+
+def standing(asked: Asked, now: Statement) -> Html:
+    """Return whether the books of the range are closed: what a closed one was is reported."""
+    if now.closed_at is not None:
+        badge = el("span", "closed", cls="p-badge")
+        since = el("a", "what changed since", href=asked.address.link("/reports/restatement"))
+        moment = asked.figures.moment(now.closed_at)
+        return el("span", badge, f" {moment} \N{MIDDLE DOT} ", since, cls="p-now")
+    if asked.question.days is None and is_period(now.scope):
+        badge = el("span", "provisional", cls="p-badge p-provisional")
+        return el("span", badge, " not closed", cls="p-now")
+    return provisional(asked)
 
 
 def tone(change: int) -> str:

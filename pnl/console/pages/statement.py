@@ -21,8 +21,8 @@ from pnl.console.parts import (
     interval,
     num,
     opens,
-    provisional,
     said_law,
+    standing,
     table,
 )
 from pnl.console.shell import export, frame
@@ -108,7 +108,7 @@ def page(asked: Asked) -> View:
     return View(
         title="Statement",
         blocks={
-            "p-views": _views(asked, by_dimension=by_dimension, by=by),
+            "p-views": _views(asked, now, by_dimension=by_dimension, by=by),
             "p-account": account,
             "p-estimates": _estimates(asked, now),
             "p-memo": _memo(asked, now),
@@ -121,7 +121,7 @@ def page(asked: Asked) -> View:
     )
 
 
-def _views(asked: Asked, *, by_dimension: bool, by: str) -> Html:
+def _views(asked: Asked, now: Statement, *, by_dimension: bool, by: str) -> Html:
     address = asked.address
     views = segments(
         "View",
@@ -134,7 +134,7 @@ def _views(asked: Asked, *, by_dimension: bool, by: str) -> Html:
     if by_dimension:
         choices = [(NAMES[d], address.link(by=d), d == by) for d in DIMENSIONS]
         parts.append(segments("Split by", choices))
-    parts.append(provisional(asked))
+    parts.append(standing(asked, now))
     parts.append(el("p", "Cost is negative; every figure opens its entries."))
     if asked.address.filters():
         parts.append(el("p", "The memo and the reconciliation are of the whole company."))

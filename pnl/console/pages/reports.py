@@ -182,12 +182,14 @@ def _foot(asked: Asked, sheet: Sheet) -> list[Html]:
 
 
 def _definitions(report: SheetReport, sheet: Sheet) -> Html:
-    pairs: list[tuple[object, object]] = []
     inner = {place for pair in sheet.intervals().values() for place in pair}
+    heads: dict[tuple[str, str], list[object]] = {}
     for place, column in enumerate(sheet.columns):
         meaning = definition_of(report, column)
         if meaning and place not in inner:
-            mark = badge(column.basis) if column.basis else NOTHING
-            pairs.append((join([column.title, " ", mark]), f"{meaning} ({column.definition})"))
+            mark = join([" ", badge(column.basis)]) if column.basis else NOTHING
+            same = heads.setdefault((meaning, column.definition), [])
+            same.append(join([", " if same else NOTHING, column.title, mark]))
+    pairs = [(join(titles), f"{meaning} ({name})") for (meaning, name), titles in heads.items()]
     said = report.summary
     return card("p-means", "What the columns mean", facts(pairs), said=said, width="p-means")

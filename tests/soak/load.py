@@ -66,12 +66,18 @@ def load(year: Path, folder: Path) -> None:
                     append(server, batch)
                     batch, size = {}, 0
         append(server, batch)
-        while not is_caught_up(server.log):
-            server.check()
-            pause(0.1)
+        await_stored(server)
         settle(server.pipeline.periods, server.log)
+        await_stored(server)
         print("done", flush=True)
     lock.release()
+
+
+def await_stored(server: Server) -> None:
+    """Return once all that is in the log is applied and stored."""
+    while not is_caught_up(server.log):
+        server.check()
+        pause(0.1)
 
 
 def append(server: Server, batch: dict[str, list[Outgoing]]) -> None:

@@ -25,6 +25,7 @@ from pnl.server import Server, hold
 from pnl.settings_load import Loaded, load, settings_file
 from streams.clock import SystemClock
 from streams.sqlite_log import SqliteLog
+from streams.topics import SOURCE_NAMES
 
 LOOK_SECONDS: Final = 0.05
 
@@ -154,6 +155,7 @@ def _summary(server: Server, feeder: Feeder, took_ms: int) -> dict[str, Any]:
                 "dead_lettered": each.dead,
             }
             for each in quality.topics
+            if each.topic in SOURCE_NAMES
         },
         "currency": scope.currency,
         "reconciliation": {

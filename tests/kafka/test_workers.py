@@ -19,15 +19,15 @@ from pnl.errors import Exit
 from pnl.opening import open_kafka
 from pnl.settings_load import load
 from pnl.simulator.simulation import generate, write
-from streams.topics import CONTACTS, INPUT_NAMES, ORDERS
+from streams.topics import CONTACTS, INPUT_NAMES, ORDERS, SOURCE_NAMES
 from tests.support.chdb_http import ChdbServer
 from tests.support.kafka_broker import Cluster, free_ports
 from tests.support.waiting import until
-from tests.unit.pnl.program import answer, pnl, start
+from tests.unit.pnl.program import answer, apart_from_periods, pnl, start
 
 STOP_SECONDS_MAX = 10
 READY_SECONDS = 60
-JOURNEYS, SINK, AUDITOR, PAGE = free_ports(4)
+JOURNEYS, SINK, PERIODS, AUDITOR, PAGE = free_ports(5)
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Centre:
 
     def import_all(self, folder: Path) -> None:
         """Import every fact by the settings of a folder; wait for the last ones."""
-        *first, last = INPUT_NAMES
+        *first, last = SOURCE_NAMES
         for topic in first:
             counts = answer("import", topic, self.facts / f"{topic}.jsonl", "--no-wait", cwd=folder)
             assert counts["read"] > 0
@@ -131,10 +131,11 @@ def worker(centre: Centre, *arguments: str, port: int) -> Iterator[subprocess.Po
 
 @pytest.fixture(scope="module")
 def centre(bare: Centre) -> Iterator[Centre]:
-    """Return a centre at work: two journeys, a sink, an auditor, and every fact imported."""
+    """Return a centre at work, two journeys and one of each other kind; every fact is imported."""
     with (
         worker(bare, "journeys", "--processes", "2", port=JOURNEYS),
         worker(bare, "sink", port=SINK),
+        worker(bare, "periods", port=PERIODS),
         worker(bare, "auditor", port=AUDITOR),
     ):
         bare.import_all(bare.folder)
@@ -147,13 +148,40 @@ def samples(port: int, name: str) -> list[float]:
     return [float(line.rpartition(" ")[2]) for line in lines if line.startswith(name)]
 
 
-def test_workers_give_the_statement_that_one_process_gives(centre: Centre, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def alone(centre: Centre, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder in which one process has applied the same facts."""
+    folder = tmp_path_factory.mktemp("alone")
+    centre.import_all(folder)
+    return folder
+
+
+def test_workers_give_the_statement_that_one_process_gives(centre: Centre, alone: Path) -> None:
     """Facts through Kafka, two journeys and a sink are the books of an embedded run, all laws."""
-    on_kafka = answer("report", "statement", "--by", "queue", cwd=centre.folder)
-    centre.import_all(tmp_path)
-    alone = answer("report", "statement", "--by", "queue", cwd=tmp_path)
-    assert on_kafka == alone
+    asked = ("report", "statement", "--by", "queue")
+    on_kafka, of_one = (answer(*asked, cwd=folder) for folder in (centre.folder, alone))
+    assert apart_from_periods(on_kafka) == apart_from_periods(of_one)
     assert answer("verify", cwd=centre.folder)["ok"]
+
+
+def test_the_period_job_states_on_kafka_what_it_states_alone(centre: Centre, alone: Path) -> None:
+    """Idle time and what payroll leaves of a month that is over, booked through the log."""
+    with (centre.facts / "contacts.jsonl").open() as contacts:
+        month = min(json.loads(line)["ended_at"] for line in contacts)[:7]
+    asked = ("report", "statement", "--month", month)
+    of_one = amounts(answer(*asked, cwd=alone))
+    assert of_one["C2"] < 0
+    assert of_one["C7"] != 0
+    until(
+        lambda: amounts(answer(*asked, cwd=centre.folder)) == of_one,
+        READY_SECONDS,
+        f"the worker's {month} is that of one process",
+    )
+
+
+def amounts(statement: dict[str, Any]) -> dict[str, int]:
+    """Return a statement's lines in minor units."""
+    return {line["line"]: line["amount_minor"] for line in statement["lines"]}
 
 
 def test_importing_again_is_all_duplicates(centre: Centre) -> None:

@@ -9,7 +9,16 @@ import pytest
 
 from pnl.errors import Exit
 from pnl.simulator.simulation import generate, write
-from tests.unit.pnl.program import EXAMPLES, answer, pnl, server, start, stop, until_answering
+from tests.unit.pnl.program import (
+    EXAMPLES,
+    answer,
+    apart_from_periods,
+    pnl,
+    server,
+    start,
+    stop,
+    until_answering,
+)
 
 STOP_SECONDS_MAX = 3.0
 TOPICS = ("contacts", "resolutions", "orders", "costs")
@@ -272,14 +281,6 @@ def deep(tmp_path: Path) -> Path:
     folder = tmp_path / ("d" * 100) / "data"
     folder.mkdir(parents=True)
     return folder
-
-
-def apart_from_periods(statement: dict[str, Any]) -> dict[str, Any]:
-    """Return a statement without what the period job works out, which a server does in its time."""
-    lines = [line for line in statement["lines"] if line["line"] not in ("C2", "C7")]
-    totals = [each for each in statement["totals"] if each["total"] in ("A", "B")]
-    rest = {name: value for name, value in statement.items() if name != "payroll"}
-    return rest | {"lines": lines, "totals": totals}
 
 
 def test_a_server_answers_and_applies_what_others_import(

@@ -13,7 +13,6 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from pnl.reports.period import Calendar
 from pnl.settings_log import Log, Workers, number
 from pnl.settings_policy import (
-    DATED,
     Amounts,
     Attribution,
     Change,
@@ -98,10 +97,7 @@ class Settings(BaseSettings):
     def policies(self) -> PolicyBook:
         """The rules a statement is made by, of all dates."""
         first = Amounts.model_construct(
-            reporting=self.reporting,
-            customers=self.customers,
-            referral=self.referral,
-            **{name: getattr(self, name) for name in DATED},
+            **{name: getattr(self, name) for name in Amounts.model_fields}
         )
         return book_from(first, self.changes)
 

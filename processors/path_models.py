@@ -22,7 +22,6 @@ from processors.policy import Model
 
 Ints: TypeAlias = NDArray[np.int64]
 Floats: TypeAlias = NDArray[np.float64]
-Flags: TypeAlias = NDArray[np.bool_]
 
 SHARE_ONE: Final = 1_000_000_000
 """The weight of a channel that has all conversions."""

@@ -39,7 +39,6 @@ from streams import topics
 from streams.dead_letters import DeadLetter
 from streams.facts import CutPlace, Offer
 
-EPOCHS_MAX: Final = 2**15
 _COUNTER_BITS: Final = 48
 _SCALARS: Final[Mapping[object, str]] = {int: "Int64", str: "String", bool: "Bool"}
 

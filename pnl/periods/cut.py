@@ -6,7 +6,6 @@ what is read of the ledger is limited to it, so nothing that came meanwhile is h
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from pnl.engine import GROUP as JOURNEYS
 from sinks.progress import is_reached
@@ -39,10 +38,6 @@ class Cut:
             CutPlace(partition=partition, offset=end)
             for partition, end in zip(*self.of(LEDGER), strict=True)
         )
-
-
-BEFORE_ALL: Final = Cut(0, {})
-"""A cut before everything."""
 
 
 class Reaching:

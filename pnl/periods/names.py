@@ -12,9 +12,8 @@ from zoneinfo import ZoneInfo
 
 from pnl.errors import UserError
 from pnl.reports.model import BadRequest
-from pnl.reports.period import first_instant, local_date, parse_period
+from pnl.reports.period import first_instant, parse_period
 from processors.intervals_of_time import Stretch
-from streams.facts import Millis
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +54,6 @@ def month(day: date) -> Named:
         day.replace(day=1),
         date(after // 12, after % 12 + 1, 1),
     )
-
-
-def month_at(at: Millis, zone: ZoneInfo) -> Named:
-    """Return the month an instant lies in."""
-    return month(local_date(at, zone))
 
 
 def parse_name(text: str) -> Named:

@@ -21,7 +21,6 @@ from streams.currencies import EXPONENTS
 COLUMNS: Final = ("date", "base", "quote", "rate")
 DECIMALS: Final = 10
 RATE_MAX: Final = Decimal(10) ** 8
-CARRY_DAYS_MAX: Final = 10
 _RATE: Final = re.compile(r"\d{1,9}(\.\d+)?")
 
 

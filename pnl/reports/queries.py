@@ -112,15 +112,7 @@ class Reports:
         options: Mapping[str, str] = MappingProxyType({}),
     ) -> Sheet:
         """Return a report of the catalogue. BadRequest if there is none, or it cannot obey."""
-        asking = Asking(
-            store=self.store,
-            policy=self.policy,
-            as_of=as_of(self.store),
-            scope=scope,
-            by=by,
-            options=options,
-        )
-        return sheet_report(name).asked(asking)
+        return sheet_report(name).asked(self._asking(scope, by, options))
 
     def converted(
         self,
@@ -130,7 +122,10 @@ class Reports:
         options: Mapping[str, str] = MappingProxyType({}),
     ) -> Sheet:
         """Return a report with the entries of every currency converted to the scope's (DEF-FX)."""
-        asking = Asking(
+        return converted_report(name, self._asking(scope, by, options))
+
+    def _asking(self, scope: Scope, by: tuple[str, ...], options: Mapping[str, str]) -> Asking:
+        return Asking(
             store=self.store,
             policy=self.policy,
             as_of=as_of(self.store),
@@ -138,7 +133,6 @@ class Reports:
             by=by,
             options=options,
         )
-        return converted_report(name, asking)
 
     def daily(self, scope: Scope) -> tuple[DayPoint, ...]:
         """Return one point per local day on which a chain of the scope ended, oldest first."""

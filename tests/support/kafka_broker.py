@@ -33,6 +33,10 @@ IDENTITY: Final = "Y29udGFjdC1wbmwta2Fma2E"
 
 PORTS: Final = range(20_000, 30_000)
 """Below the ports that the system hands out, so that a stopped broker's stay free."""
+LANES: Final = 4
+"""So many processes of one test run draw ports without meeting."""
+_GIVEN: Final[set[int]] = set()
+"""A port is given once: its taker may be about to listen on it, or to come back to it."""
 
 START_SECONDS: Final = 60
 STOP_SECONDS: Final = 30
@@ -92,12 +96,19 @@ def is_free(port: int) -> bool:
 
 
 def free_ports(count: int) -> list[int]:
-    """Return ports nobody listens on, different ones."""
-    found: set[int] = set()
+    """Return ports nobody listens on, none of them given before in this process.
+
+    Processes of one test run draw from ranges of their own.
+    """
+    lane = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    mine = PORTS[lane % LANES :: LANES]
+    found: list[int] = []
     while len(found) < count:
-        if is_free(port := random.choice(PORTS)):
-            found.add(port)
-    return sorted(found)
+        port = random.choice(mine)
+        if port not in _GIVEN and is_free(port):
+            _GIVEN.add(port)
+            found.append(port)
+    return found
 
 
 def _dying_with_us(command: list[str]) -> list[str]:

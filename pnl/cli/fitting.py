@@ -19,6 +19,13 @@ class Fitted(StrEnum):
     CHURN = "churn"
 
 
+class Kind(StrEnum):
+    """Models of repeat purchases."""
+
+    BGNBD = "bgnbd"
+    PNBD = "pnbd"
+
+
 HorizonDays = Annotated[
     int, typer.Option("--horizon", min=1, max=3650, help="Days without a purchase that count.")
 ]
@@ -35,14 +42,25 @@ def fit(
     currency: Annotated[
         str | None, typer.Option(metavar="CODE", help="One currency [reporting.currency].")
     ] = None,
+    model: Annotated[
+        Kind, typer.Option(help="Which model of repeat purchases is fitted.")
+    ] = Kind.BGNBD,
+    observed: Annotated[
+        bool, typer.Option("--observed", help="Fit nothing: keep what was observed.")
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Keep a model that ranks worse than none.")
+    ] = False,
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Where to write [churn.json in the data].")
     ] = None,
 ) -> None:
     """Fit churn risk and customer value on the books, and keep the model as JSON.
 
-    From the orders that are worth something after their refunds. What the data do not determine
-    is left out of the model, with the reason.
+    From the orders that are worth something after their refunds; what signals of contacts weigh is
+    learnt on labels that have matured. What the data do not determine is left out, with the reason.
+    A model that would have ranked worse than no model is refused (exit 1), and the file is as it
+    was: so this may run every night.
     """
     from pnl.cli.asking import run_question
 
@@ -51,6 +69,9 @@ def fit(
         "horizon": horizon,
         "as_of": None if as_of is None else _date(as_of).isoformat(),
         "currency": currency,
+        "model": model.value,
+        "observed": observed,
+        "force": force,
     }
     run_question(data, "fit", args, out=file)
     typer.echo(_fitted(file))
@@ -70,6 +91,9 @@ def evaluate(
     amount: Annotated[
         str | None, typer.Option(metavar="COLUMN", help="What it was worth [by its name].")
     ] = None,
+    model: Annotated[
+        Kind, typer.Option(help="Which model of repeat purchases is fitted.")
+    ] = Kind.BGNBD,
     shown: ShownPlain = Plain.JSON,
 ) -> None:
     """Say how good churn risk would have been on an order history.
@@ -79,6 +103,7 @@ def evaluate(
     recency. Needs no data folder.
     """
     del what
+    from pnl.fitting.churn import KINDS
     from pnl.fitting.evaluation import evaluate as evaluated
     from pnl.fitting.likelihood import CannotFit
     from pnl.fitting.order_history import Columns, read_history
@@ -87,7 +112,7 @@ def evaluate(
     history = read_history(file, Columns(customer=customer, time=time, amount=amount))
     day = None if as_of is None else (_date(as_of) - date(1970, 1, 1)).days
     try:
-        found = evaluation_as_json(evaluated(history.purchases, day, horizon))
+        found = evaluation_as_json(evaluated(history.purchases, day, horizon, KINDS[model.value]))
     except CannotFit as error:
         raise UserError(f"{file}: {error}.") from None
     read = {
@@ -107,14 +132,26 @@ def _date(text: str) -> date:
 
 
 def _fitted(file: Path) -> str:
-    """Return what a model file holds, in a sentence."""
-    model = json.loads(file.read_text("utf-8"))
-    known = f"{model['customers']} customers to {model['as_of']}"
-    if model["repeat"] is None:
-        return (
-            f"{file}: no model is fitted ({model['reason']}); risk is what was observed of {known}."
+    """Return what a model file holds, in sentences."""
+    from pnl.fitting.model_file import read_model
+
+    model = read_model(file)
+    assert model is not None, "it was written a moment ago"
+    known = f"{model.customers} customers to {model.as_of}"
+    if model.repeat is None:
+        return f"{file}: no model is fitted ({model.reason}); risk is what was observed of {known}."
+    found = [f"{file}: risk over {model.horizon_days} days, {model.label}, from {known}."]
+    if model.judged is None:
+        found.append("The books are too young to judge it by what happened.")
+    else:
+        found.append(
+            f"As of {model.judged.as_of} its kind would have had AUC {model.judged.auc:.3f}"
+            f" (repeats and recency alone: {model.judged.baseline_auc:.3f})."
         )
-    return f"{file}: risk over {model['horizon_days']} days, {model['label']}, from {known}."
+    learnt = () if model.signals is None else [w for w in model.signals.weights if w.learnt]
+    if learnt:
+        found.append(f"Signals with a learnt weight: {', '.join(w.signal for w in learnt)}.")
+    return " ".join(found)
 
 
 def _table(told: dict[str, Any]) -> str:

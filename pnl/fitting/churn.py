@@ -5,8 +5,9 @@ that have matured by then: from a snapshot one horizon earlier, with the model a
 there. What cannot be fitted is left out, with the reason; then risk is what was observed.
 """
 
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final, Literal, TypeAlias
 
 import numpy as np
 from scipy import optimize
@@ -15,8 +16,10 @@ from pnl.fitting.likelihood import (
     BgNbdFit,
     CannotFit,
     GammaGammaFit,
+    ParetoNbdFit,
     fit_bgnbd,
     fit_gamma_gamma,
+    fit_pnbd,
 )
 from pnl.fitting.scores import BoolArray
 from processors.churn import (
@@ -32,6 +35,11 @@ from processors.churn import (
 )
 from processors.purchases import Purchases, Snapshot
 from processors.repeat_models import Duration, FloatArray, TimeUnit, p_no_purchase
+
+RepeatFit: TypeAlias = BgNbdFit | ParetoNbdFit
+Kind: TypeAlias = Literal["bgnbd", "pnbd"]
+"""Which model of repeat purchases is fitted: DEF-BGNBD or DEF-PNBD."""
+KINDS: Final[Mapping[str, Kind]] = {"bgnbd": "bgnbd", "pnbd": "pnbd"}
 
 HORIZON_DAYS: Final = 90
 LABELS_MIN: Final = 200
@@ -61,7 +69,7 @@ class ChurnFit:
     horizon_days: int
     customers: int
     purchases: int
-    repeat: BgNbdFit | None
+    repeat: RepeatFit | None
     spend: GammaGammaFit | None
     learnt: Learnt | None
     observed: ObservedRisk
@@ -86,37 +94,47 @@ class ChurnFit:
         return "calibrated" if self.learnt else "uncalibrated"
 
 
-def fit_churn(bought: Purchases, day: int, horizon_days: int = HORIZON_DAYS) -> ChurnFit:
+def fit_churn(
+    bought: Purchases, day: int, horizon_days: int = HORIZON_DAYS, kind: Kind = "bgnbd"
+) -> ChurnFit:
     """Fit all that the purchases up to the end of a day determine."""
+    plain = observed_only(bought, day, horizon_days, "")
     snapshot = bought.on(day)
     repeat, spend, learnt, reason = None, None, None, ""
     try:
-        repeat = fit_repeats(snapshot)
-        learnt = _learn(bought, day, horizon_days)
+        repeat = fit_repeats(snapshot, kind)
+        learnt = _learn(bought, day, horizon_days, kind)
         spend = fit_gamma_gamma(snapshot.spend)
     except CannotFit as error:
         reason = str(error)
+    return replace(plain, repeat=repeat, spend=spend, learnt=learnt, reason=reason)
+
+
+def observed_only(bought: Purchases, day: int, horizon_days: int, reason: str) -> ChurnFit:
+    """Return what was observed up to the end of a day, and no model; `reason` says why."""
+    snapshot = bought.on(day)
     return ChurnFit(
         day=day,
         horizon_days=horizon_days,
         customers=len(snapshot.customers),
         purchases=int(snapshot.histories.repeats.sum()) + len(snapshot.customers),
-        repeat=repeat,
-        spend=spend,
-        learnt=learnt,
+        repeat=None,
+        spend=None,
+        learnt=None,
         observed=observed_risk(bought, day, Duration(float(horizon_days), TimeUnit.DAY)),
         reason=reason,
     )
 
 
-def fit_repeats(snapshot: Snapshot) -> BgNbdFit:
-    """Fit BG/NBD in weeks, on every n-th customer if there are very many."""
+def fit_repeats(snapshot: Snapshot, kind: Kind = "bgnbd") -> RepeatFit:
+    """Fit a model in weeks, on every n-th customer if there are very many."""
     past = snapshot.histories.measured_in(TimeUnit.WEEK)
     step = -(-len(past) // FIT_CUSTOMERS_MAX)
-    return fit_bgnbd(past.at(np.arange(0, len(past), step, dtype=np.int64)) if step > 1 else past)
+    few = past.at(np.arange(0, len(past), step, dtype=np.int64)) if step > 1 else past
+    return fit_bgnbd(few) if kind == "bgnbd" else fit_pnbd(few)
 
 
-def _learn(bought: Purchases, day: int, horizon_days: int) -> Learnt | None:
+def _learn(bought: Purchases, day: int, horizon_days: int, kind: Kind) -> Learnt | None:
     """Learn a calibration from the latest labels that have matured by the end of a day.
 
     Over the horizon, or over half of what the books cover if that is shorter: so the model has
@@ -130,7 +148,7 @@ def _learn(bought: Purchases, day: int, horizon_days: int) -> Learnt | None:
     if len(past.gone) < LABELS_MIN or bool(past.gone.all()) or not bool(past.gone.any()):
         return None
     try:
-        model = fit_repeats(past.snapshot).model
+        model = fit_repeats(past.snapshot, kind).model
     except CannotFit:
         return None
     p0 = p_no_purchase(model, past.snapshot.histories, Duration(float(over), TimeUnit.DAY))

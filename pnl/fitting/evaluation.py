@@ -10,8 +10,8 @@ from typing import Final
 
 import numpy as np
 
-from pnl.fitting.churn import HORIZON_DAYS, ChurnFit, baseline, fit_churn
-from pnl.fitting.likelihood import CannotFit, fit_pnbd
+from pnl.fitting.churn import HORIZON_DAYS, ChurnFit, Kind, baseline, fit_churn
+from pnl.fitting.likelihood import CannotFit, fit_bgnbd, fit_pnbd
 from pnl.fitting.scores import (
     BoolArray,
     Decile,
@@ -69,13 +69,17 @@ class Evaluation:
         return {score.name: score for score in self.scores}[name]
 
 
+TITLES: Final[dict[Kind, str]] = {"bgnbd": "BG/NBD", "pnbd": "Pareto/NBD"}
 SHIPPED: Final = "risk"
 """The score that the product shows."""
 BASELINE: Final = "repeats, then days since last purchase"
 
 
 def evaluate(
-    bought: Purchases, day: int | None = None, horizon_days: int = HORIZON_DAYS
+    bought: Purchases,
+    day: int | None = None,
+    horizon_days: int = HORIZON_DAYS,
+    kind: Kind = "bgnbd",
 ) -> Evaluation:
     """Fit for the end of a day (None: a horizon before the last purchase), judge by what followed.
 
@@ -90,15 +94,15 @@ def evaluate(
             f"the history reaches from {date_of(int(bought.day.min()))} to {date_of(last)}: it does"
             f" not hold {horizon_days} days after the end of {date_of(day)}"
         )
-    fit = fit_churn(bought, day, horizon_days)
+    fit = fit_churn(bought, day, horizon_days, kind)
     now = matured(bought, day, horizon_days)
     past = now.snapshot.histories
     horizon = Duration(float(horizon_days), TimeUnit.DAY)
     repeated = past.repeats > 0
     found = [_plain(now.gone, past, repeated)]
     if fit.repeat is not None:
-        found += _by_model("BG/NBD", fit.repeat.model, past, horizon, now.gone)
-        found += _pareto(past, horizon, now.gone)
+        found += _by_model(TITLES[kind], fit.repeat.model, past, horizon, now.gone)
+        found += _other(kind, past, horizon, now.gone)
     if fit.learnt is not None:
         then = matured(bought, fit.learnt.day, fit.learnt.horizon_days)
         risk = baseline(then, now.snapshot)
@@ -172,10 +176,12 @@ def _by_model(
     ]
 
 
-def _pareto(past: Histories, horizon: Duration, gone: BoolArray) -> list[Score]:
+def _other(kind: Kind, past: Histories, horizon: Duration, gone: BoolArray) -> list[Score]:
     """Return what the other model says, if the data determine it."""
+    weeks = past.measured_in(TimeUnit.WEEK)
     try:
-        model = fit_pnbd(past.measured_in(TimeUnit.WEEK)).model
+        if kind == "bgnbd":
+            return _by_model(TITLES["pnbd"], fit_pnbd(weeks).model, past, horizon, gone)
+        return _by_model(TITLES["bgnbd"], fit_bgnbd(weeks).model, past, horizon, gone)
     except CannotFit:
         return []
-    return _by_model("Pareto/NBD", model, past, horizon, gone)

@@ -204,7 +204,7 @@ def _search(
         raise CannotFit(f"the {name} model has no maximum on these data")
     return Fitted(
         parameters=np.exp(ln),
-        log_likelihood=-float(best.fun) * count,
+        log_likelihood=-float(best.fun) * float(count),
         ln_covariance=_covariance(objective, ln, count, at_edge),
     )
 

@@ -1,129 +1,192 @@
 """A fit and an evaluation as JSON: what `pnl fit` keeps and `pnl evaluate` prints.
 
-Law: keys are only ever added; `format` and `version` say how to read the rest. A figure that is
-not known is null, shares and probabilities are numbers in [0, 1], times say their unit.
+Law: what was kept comes back as the fit it was: the same risk of everybody, to the last bit.
+A figure that is not known is null, shares and probabilities are numbers in [0, 1], times say
+their unit.
 """
 
-from collections.abc import Mapping
-from typing import Any, Final
+from datetime import date
+from typing import Any
 
 import numpy as np
 
-from pnl.fitting.churn import ChurnFit
+from pnl.fitting.churn import ChurnFit, Learnt, RepeatFit
 from pnl.fitting.evaluation import Evaluation, Score
-from pnl.reports.period import date_of
-from processors.churn import BUCKET_TITLES, Calibration, Curve, FittedRisk, ObservedRisk, RiskModel
+from pnl.fitting.likelihood import BgNbdFit, Fitted, GammaGammaFit, ParetoNbdFit
+from pnl.fitting.model_file import (
+    FORMAT,
+    VERSION,
+    BgNbdPart,
+    CalibrationPart,
+    CurvePart,
+    JudgedPart,
+    ModelFile,
+    ParetoNbdPart,
+    SignalsPart,
+    SpendPart,
+    Unit,
+)
+from pnl.reports.period import date_of, day_number
+from processors.churn import BUCKET_TITLES, Calibration, Curve, ObservedRisk
 from processors.lifetime import GammaGamma
 from processors.repeat_bgnbd import BgNbd
-from processors.repeat_models import Duration, TimeUnit
+from processors.repeat_models import Duration, FloatArray, TimeUnit
+from processors.repeat_pnbd import ParetoNbd
 
-FORMAT: Final = "contact-pnl customer model"
-VERSION: Final = 1
+_UNITS: dict[TimeUnit, Unit] = {
+    TimeUnit.DAY: "day",
+    TimeUnit.WEEK: "week",
+    TimeUnit.MONTH: "month",
+}
 
 
-class BadModel(Exception):
-    """What was read is no model that this program knows; the sentence says why."""
-
-
-def model_as_json(fit: ChurnFit, currency: str) -> dict[str, Any]:
+def model_file(
+    fit: ChurnFit,
+    currency: str,
+    *,
+    signals: SignalsPart | None = None,
+    judged: JudgedPart | None = None,
+) -> ModelFile:
     """Return all that scoring needs, and where it comes from. Amounts in minor units."""
-    learnt, repeat, spend = fit.learnt, fit.repeat, fit.spend
-    return {
-        "format": FORMAT,
-        "version": VERSION,
-        "as_of": date_of(fit.day).isoformat(),
-        "horizon_days": fit.horizon_days,
-        "currency": currency,
-        "label": fit.label,
-        "reason": fit.reason or None,
-        "customers": fit.customers,
-        "purchases": fit.purchases,
-        "repeat": None
-        if repeat is None
-        else {
-            "model": "bgnbd",
-            "unit": repeat.model.unit.name.lower(),
-            "r": repeat.model.r,
-            "alpha": repeat.model.alpha,
-            "a": repeat.model.a,
-            "b": repeat.model.b,
-            "log_likelihood": repeat.fitted.log_likelihood,
-            "ln_standard_errors": np.sqrt(np.diag(repeat.fitted.ln_covariance)).tolist(),
-        },
-        "spend": None
-        if spend is None
-        else {
-            "model": "gamma-gamma",
-            "p": spend.model.p,
-            "q": spend.model.q,
-            "v_minor": spend.model.v,
-            "log_likelihood": spend.fitted.log_likelihood,
-            "ln_standard_errors": np.sqrt(np.diag(spend.fitted.ln_covariance)).tolist(),
-        },
-        "calibration": None
-        if learnt is None
-        else {
-            "intercept": learnt.calibration.intercept,
-            "on_logit": learnt.calibration.on_logit,
-            "on_repeats": learnt.calibration.on_repeats,
-            "on_days_since": learnt.calibration.on_days_since,
-            "learnt_as_of": date_of(learnt.day).isoformat(),
-            "learnt_over_days": learnt.horizon_days,
-            "labels": learnt.customers,
-        },
-        "observed": [
-            {
-                "bucket": title,
-                "days": list(curve.days),
-                "share": list(curve.share),
-                "watched_days_max": curve.watched_days_max,
-                "known_days_max": curve.known_days_max,
-            }
+    return ModelFile(
+        format=FORMAT,
+        version=VERSION,
+        as_of=date_of(fit.day).isoformat(),
+        horizon_days=fit.horizon_days,
+        currency=currency,
+        label=fit.label,
+        reason=fit.reason or None,
+        customers=fit.customers,
+        purchases=fit.purchases,
+        repeat=None if fit.repeat is None else _repeat(fit.repeat),
+        spend=None if fit.spend is None else _spend(fit.spend),
+        calibration=None if fit.learnt is None else _calibration(fit.learnt),
+        observed=tuple(
+            CurvePart(
+                bucket=title,
+                days=curve.days,
+                share=curve.share,
+                watched_days_max=curve.watched_days_max,
+                known_days_max=curve.known_days_max,
+            )
             for title, curve in zip(BUCKET_TITLES, fit.observed.curves, strict=True)
-        ],
+        ),
+        signals=signals,
+        judged=judged,
+    )
+
+
+def _determined(fitted: Fitted) -> dict[str, Any]:
+    covariance = fitted.ln_covariance
+    return {
+        "log_likelihood": fitted.log_likelihood,
+        "ln_standard_errors": tuple(np.sqrt(np.diag(covariance)).tolist()),
+        "ln_covariance": tuple(map(tuple, covariance.tolist())),
     }
 
 
-def risk_model(told: Mapping[str, Any]) -> RiskModel:
-    """Return the risk model of a file. BadModel if it is none, or of a later version."""
-    _check(told)
-    horizon = Duration(float(told["horizon_days"]), TimeUnit.DAY)
-    repeat, calibration = told["repeat"], told["calibration"]
-    if repeat is None:
-        curves = tuple(
+def _repeat(found: RepeatFit) -> BgNbdPart | ParetoNbdPart:
+    model, told = found.model, _determined(found.fitted)
+    unit = _UNITS[model.unit]
+    if isinstance(model, BgNbd):
+        return BgNbdPart(unit=unit, r=model.r, alpha=model.alpha, a=model.a, b=model.b, **told)
+    return ParetoNbdPart(
+        unit=unit, r=model.r, alpha=model.alpha, s=model.s, beta=model.beta, **told
+    )
+
+
+def _spend(found: GammaGammaFit) -> SpendPart:
+    model = found.model
+    return SpendPart(p=model.p, q=model.q, v_minor=model.v, **_determined(found.fitted))
+
+
+def _calibration(learnt: Learnt) -> CalibrationPart:
+    weights = learnt.calibration
+    return CalibrationPart(
+        intercept=weights.intercept,
+        on_logit=weights.on_logit,
+        on_repeats=weights.on_repeats,
+        on_days_since=weights.on_days_since,
+        learnt_as_of=date_of(learnt.day).isoformat(),
+        learnt_over_days=learnt.horizon_days,
+        labels=learnt.customers,
+    )
+
+
+def kept_fit(file: ModelFile) -> ChurnFit:
+    """Return the fit that a file was written from."""
+    observed = ObservedRisk(
+        curves=tuple(
             Curve(
-                days=tuple(each["days"]),
-                share=tuple(each["share"]),
-                watched_days_max=each["watched_days_max"],
-                known_days_max=each["known_days_max"],
+                days=each.days,
+                share=each.share,
+                watched_days_max=each.watched_days_max,
+                known_days_max=each.known_days_max,
             )
-            for each in told["observed"]
+            for each in file.observed
+        ),
+        horizon=Duration(float(file.horizon_days), TimeUnit.DAY),
+    )
+    return ChurnFit(
+        day=_day(file.as_of),
+        horizon_days=file.horizon_days,
+        customers=file.customers,
+        purchases=file.purchases,
+        repeat=None if file.repeat is None else _repeat_fit(file.repeat),
+        spend=None if file.spend is None else _spend_fit(file.spend),
+        learnt=None if file.calibration is None else _learnt(file.calibration),
+        observed=observed,
+        reason=file.reason or "",
+    )
+
+
+def _day(text: str) -> int:
+    return day_number(date.fromisoformat(text))
+
+
+def _fitted(part: BgNbdPart | ParetoNbdPart | SpendPart, *parameters: float) -> Fitted:
+    covariance: FloatArray = np.diag(np.square(part.ln_standard_errors))
+    if part.ln_covariance:
+        covariance = np.array(part.ln_covariance, dtype=np.float64)
+    return Fitted(
+        parameters=np.array(parameters),
+        log_likelihood=part.log_likelihood,
+        ln_covariance=covariance,
+    )
+
+
+def _repeat_fit(part: BgNbdPart | ParetoNbdPart) -> RepeatFit:
+    unit = TimeUnit[part.unit.upper()]
+    if isinstance(part, BgNbdPart):
+        return BgNbdFit(
+            model=BgNbd(unit=unit, r=part.r, alpha=part.alpha, a=part.a, b=part.b),
+            fitted=_fitted(part, part.r, part.alpha, part.a, part.b),
         )
-        return ObservedRisk(curves=curves, horizon=horizon)
-    weights = ("intercept", "on_logit", "on_repeats", "on_days_since")
-    learnt = {name: calibration[name] for name in weights} if calibration else {}
-    return FittedRisk(model=_bgnbd(repeat), horizon=horizon, calibration=Calibration(**learnt))
+    return ParetoNbdFit(
+        model=ParetoNbd(unit=unit, r=part.r, alpha=part.alpha, s=part.s, beta=part.beta),
+        fitted=_fitted(part, part.r, part.alpha, part.s, part.beta),
+    )
 
 
-def value_models(told: Mapping[str, Any]) -> tuple[BgNbd, GammaGamma] | None:
-    """Return the models of a file that value needs; None if the data did not determine them."""
-    _check(told)
-    repeat, spend = told["repeat"], told["spend"]
-    if repeat is None or spend is None:
-        return None
-    return _bgnbd(repeat), GammaGamma(p=spend["p"], q=spend["q"], v=spend["v_minor"])
+def _spend_fit(part: SpendPart) -> GammaGammaFit:
+    return GammaGammaFit(
+        model=GammaGamma(p=part.p, q=part.q, v=part.v_minor),
+        fitted=_fitted(part, part.p, part.q, part.v_minor),
+    )
 
 
-def _check(told: Mapping[str, Any]) -> None:
-    if told.get("format") != FORMAT:
-        raise BadModel(f"it is no {FORMAT}")
-    if told.get("version") != VERSION:
-        raise BadModel(f"its version is {told.get('version')!r}, this program knows {VERSION}")
-
-
-def _bgnbd(repeat: Mapping[str, Any]) -> BgNbd:
-    unit = TimeUnit[repeat["unit"].upper()]
-    return BgNbd(unit=unit, r=repeat["r"], alpha=repeat["alpha"], a=repeat["a"], b=repeat["b"])
+def _learnt(part: CalibrationPart) -> Learnt:
+    return Learnt(
+        calibration=Calibration(
+            intercept=part.intercept,
+            on_logit=part.on_logit,
+            on_repeats=part.on_repeats,
+            on_days_since=part.on_days_since,
+        ),
+        day=_day(part.learnt_as_of),
+        horizon_days=part.learnt_over_days,
+        customers=part.labels,
+    )
 
 
 def evaluation_as_json(found: Evaluation) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from processors.confidence import Interval, about
 from processors.lifetime import GammaGamma, Terms, lifetime_value
 from processors.repeat_bgnbd import BgNbd
 from processors.repeat_models import FloatArray
+from processors.repeat_pnbd import ParetoNbd
 
 _STEP: Final = 1e-3
 SLOPE_CELLS_MAX: Final = 3_000
@@ -63,7 +64,7 @@ def worth(asked: Question, cells: Cells, risk: FloatArray) -> Worth | None:
     looked = np.flatnonzero(sampled)
     slopes = np.zeros((7, len(risk)))
     few = cells.histories.at(looked)
-    for place, name in enumerate(("r", "alpha", "a", "b")):
+    for place, name in enumerate(_parameters(fit.repeat.model)):
         ends = [
             lifetime_value(_moved(fit.repeat.model, name, way), few, np.ones(len(looked)), terms)
             for way in (_STEP, -_STEP)
@@ -87,7 +88,12 @@ def _spend(model: GammaGamma, cells: Cells) -> FloatArray:
     return model.p * (model.v * cells.customers + cells.repaid_minor) / (model.p * x + model.q - 1)
 
 
-def _moved(model: BgNbd, name: str, way: float) -> BgNbd:
+def _parameters(model: BgNbd | ParetoNbd) -> tuple[str, ...]:
+    """Return the names of a model's parameters, in the order of their covariance."""
+    return ("r", "alpha", "a", "b") if isinstance(model, BgNbd) else ("r", "alpha", "s", "beta")
+
+
+def _moved(model: BgNbd | ParetoNbd, name: str, way: float) -> BgNbd | ParetoNbd:
     return replace(model, **{name: getattr(model, name) * float(np.exp(way))})
 
 

@@ -2,18 +2,28 @@
 
 import gzip
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from msgspec import structs
 
 from pnl.cli.app import outcome
-from pnl.errors import UserError
-from pnl.fitting.churn import fit_churn
+from pnl.errors import CheckFailed, UserError
+from pnl.fitting.churn import Kind, fit_churn
+from pnl.fitting.judging import assert_worth_keeping, judged
+from pnl.fitting.model_file import parsed, read_model, text_of
 from pnl.fitting.order_history import Columns, read_history
-from pnl.fitting.told import BadModel, model_as_json, risk_model, value_models
-from tests.support.cdnow import CALIBRATED, FILE, bought
+from pnl.fitting.told import kept_fit, model_file
+from tests.support.cdnow import CALIBRATED, END, FILE, bought
+
+
+@cache
+def kept() -> str:
+    """Return the file of a fit."""
+    return text_of(model_file(fit_churn(bought(), CALIBRATED), "USD"))
 
 
 def written(folder: Path, name: str, text: str) -> Path:
@@ -81,23 +91,75 @@ def test_what_cannot_be_read_is_named(tmp_path: Path, name: str, text: str, why:
         read_history(written(tmp_path, name, text))
 
 
-def test_a_model_file_scores_as_the_fit_did() -> None:
-    """Through JSON and back: the same risk of everybody, calibrated or observed."""
+@pytest.mark.parametrize(
+    ("kind", "day"), [("bgnbd", CALIBRATED), ("pnbd", CALIBRATED), ("bgnbd", CALIBRATED - 270)]
+)
+def test_a_model_file_brings_back_the_fit_it_was_written_from(kind: Kind, day: int) -> None:
+    """Through JSON and back: the same risk of everybody, and how well it is determined."""
     past = bought().on(CALIBRATED).histories
-    for day in (CALIBRATED, CALIBRATED - 270):
-        fit = fit_churn(bought(), day)
-        told = json.loads(json.dumps(model_as_json(fit, "USD")))
-        before, after = fit.risk_model.risk(past), risk_model(told).risk(past)
-        assert np.array_equal(before, after, equal_nan=True)
-        assert (value_models(told) is None) == (fit.spend is None)
+    fit = fit_churn(bought(), day, kind=kind)
+    file = parsed(text_of(model_file(fit, "USD")).encode(), "it")
+    kept = kept_fit(file)
+    assert file.method == (kind if fit.repeat else "observed")
+    assert np.array_equal(fit.risk_model.risk(past), kept.risk_model.risk(past), equal_nan=True)
+    for one, other in ((fit.repeat, kept.repeat), (fit.spend, kept.spend)):
+        assert (one is None) == (other is None)
+        if one is not None and other is not None:
+            assert one.model == other.model
+            assert np.array_equal(one.fitted.ln_covariance, other.fitted.ln_covariance)
+    assert (kept.learnt, kept.observed) == (fit.learnt, fit.observed)
 
 
-def test_a_file_that_is_no_model_is_refused() -> None:
-    """Another format, or a version of later."""
-    with pytest.raises(BadModel, match="is no contact-pnl"):
-        risk_model({"format": "other"})
-    with pytest.raises(BadModel, match="version is 2"):
-        value_models({"format": "contact-pnl customer model", "version": 2})
+def test_a_model_has_a_name_of_its_own() -> None:
+    """Method, day and content; what it was judged by later is not part of it."""
+    file = parsed(kept().encode(), "it")
+    other = structs.replace(file, horizon_days=91)
+    assert file.name.startswith("bgnbd 1997-09-30 ")
+    assert structs.replace(file, judged=None).name == file.name
+    assert file.name != other.name
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"format": "other"}, "format is 'other'"),
+        ({"version": 2}, "version is 2, this program knows 1"),
+        ({"horizon_days": "long"}, "horizon_days: Expected `int`, got `str`"),
+        ({"as_of": "yesterday"}, "Invalid isoformat"),
+        ({"repeat": {"model": "bgnbd", "unit": "week", "r": -1.0}}, r"repeat.r: .* > 0"),
+        ({"repeat": {"model": "crystal ball"}}, "repeat.model"),
+        ({"observed": [{"bucket": "x", "days": [1.0], "share": [],
+                        "watched_days_max": 1.0, "known_days_max": 1.0}]}, "not of one length"),
+    ],
+)  # fmt: skip
+def test_a_file_that_is_no_model_is_refused_by_its_field(
+    tmp_path: Path, change: dict[str, Any], why: str
+) -> None:
+    """The file, the field and what is wrong with it."""
+    told = json.loads(kept())
+    path = written(tmp_path, "churn.json", json.dumps(told | change))
+    with pytest.raises(UserError, match=why) as found:
+        read_model(path)
+    assert str(path) in str(found.value)
+
+
+def test_no_file_is_no_model_and_half_a_file_is_a_mistake(tmp_path: Path) -> None:
+    """A folder before its first fit; a file that was cut."""
+    assert read_model(tmp_path / "churn.json") is None
+    with pytest.raises(UserError, match="is not JSON"):
+        read_model(written(tmp_path, "churn.json", '{"format": "contact-pnl cust'))
+
+
+def test_a_model_that_ranks_worse_than_none_is_refused() -> None:
+    """DEF-CAL: within .01 of repeats and recency, or the file stays as it was."""
+    found = judged(bought(), END, 90, "bgnbd")
+    assert found is not None
+    assert found.until == "1998-06-30"
+    assert found.auc >= found.baseline_auc - 0.01
+    assert_worth_keeping(found)
+    assert_worth_keeping(None)
+    with pytest.raises(CheckFailed, match="worse than no model: as of 1998-04-01"):
+        assert_worth_keeping(structs.replace(found, auc=found.baseline_auc - 0.02))
 
 
 def test_evaluate_says_how_good_the_risk_would_have_been(

@@ -16,7 +16,7 @@ import msgspec
 from pydantic.json_schema import GenerateJsonSchema
 
 from pnl.auditor.notices import AuditRecord
-from processors import results
+from processors import results, signal_records
 from streams import topics
 from streams.contracts import CONTRACTS
 from streams.dead_letters import DeadLetter
@@ -33,6 +33,12 @@ _OUTPUTS: Final[Mapping[str, type[msgspec.Struct]]] = {
     topics.BATCHES: results.BatchRecord,
     topics.RATES: results.RateRecord,
     topics.AUDIT: AuditRecord,
+    topics.CHURN: signal_records.ChurnRecord,
+    topics.ACTIVITY: signal_records.ActivityRecord,
+    topics.WINDOWS: signal_records.WindowRecord,
+    topics.ALERTS: signal_records.AlertRecord,
+    topics.ALERT_ACTIONS: signal_records.AlertAction,
+    topics.DELIVERIES: signal_records.DeliveryRecord,
 }
 
 

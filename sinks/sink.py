@@ -27,7 +27,7 @@ from streams.dead_letters import dead_letter
 from streams.failpoints import failpoint
 from streams.invalid import Invalid
 from streams.log import Consumer, EventLog, Outgoing, Record, TopicPartition
-from streams.topics import DEAD_LETTERS, OUTPUT_NAMES
+from streams.topics import DEAD_LETTERS, STORED_NAMES
 
 GROUP: Final = "sink"
 POLL_RECORDS_MAX: Final = 10_000
@@ -64,9 +64,9 @@ class Sink:
         self._store = store
         self._code_version = code_version
         self._linger = linger
-        self._consumer = log.consumer(GROUP, OUTPUT_NAMES)
+        self._consumer = log.consumer(GROUP, STORED_NAMES)
         # Read before journeys can write: a store that is ahead of them is ahead of a restored log.
-        self._ends_at_start = {topic: log.end_offsets(topic) for topic in OUTPUT_NAMES}
+        self._ends_at_start = {topic: log.end_offsets(topic) for topic in STORED_NAMES}
         self._writer = Writer(store, log.epoch, self._keep)
         self._rollup: Rollup | None = None
         self._months = Months(store)

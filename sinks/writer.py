@@ -19,9 +19,10 @@ import msgspec
 
 from sinks.framing import framed, hours_of
 from sinks.framing import month_of_hour as month_of
-from sinks.rows import MONTH_IS, SOURCES, Source, Target, insert_statement
+from sinks.rows import MONTH_IS, SOURCES
 from sinks.store import Store
 from sinks.store_errors import Remedy, StoreError
+from sinks.targets import Source, Target, insert_statement
 from streams.failpoints import failpoint
 from streams.log import Record, TopicPartition
 

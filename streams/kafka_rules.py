@@ -12,7 +12,7 @@ from typing import Final, Literal, TypeAlias
 from streams.grammar import VALUE_BYTES_MAX
 from streams.kafka_cluster import ClusterFacts, TopicFacts
 from streams.kafka_settings import MESSAGE_BYTES_MAX
-from streams.topics import CARD, INPUTS, NOTICES, OUTPUTS, STATES, Topic
+from streams.topics import CARD, INPUTS, STATES, TOPICS, Topic
 
 Role: TypeAlias = Literal["input", "keep", "compact", "expire", "state", "card"]
 
@@ -76,18 +76,17 @@ def role_of(topic: Topic) -> Role:
 
 
 ROLES: Final[dict[str, Role]] = (
-    {topic.name: role_of(topic) for topic in INPUTS + OUTPUTS + NOTICES}
+    {topic.name: role_of(topic) for topic in TOPICS.values()}
     | dict.fromkeys(STATES.values(), "state")
     | {CARD: "card"}
 )
 """Every topic on the cluster, by which rules it is kept."""
-_RETENTION_DAYS: Final = {topic.name: topic.retention_days for topic in INPUTS + OUTPUTS + NOTICES}
 
 _LOSS: Final[dict[Role, str]] = {
     "input": "a customer's older facts would vanish before they are booked",
     "keep": "older entries would vanish: the store could not be filled anew, nor its sums checked",
     "compact": "the latest state of a quiet order or contact would vanish from a store filled anew",
-    "expire": "dead letters of a key would hide each other",
+    "expire": "records of a key would hide each other",
     "state": "customers who were quiet for the retention would be forgotten, and what is booked "
     "for them would be booked again",
     "card": "nobody could tell any more that a topic was created anew",
@@ -125,13 +124,13 @@ def _retention(name: str, role: Role, wish: Wish) -> Iterator[Rule]:
             "week",
         )
     elif role == "expire":
-        days = _RETENTION_DAYS[name]
-        assert days is not None
+        topic = TOPICS[name]
+        assert topic.retention_days is not None
         yield Rule(
             setting="retention.ms",
-            wanted=str(days * DAY_MS),
+            wanted=str(topic.retention_days * DAY_MS),
             holds=lambda v: int(v) < 0 or int(v) >= DOWNTIME_MS,
-            why="dead letters would vanish before a person has looked at them",
+            why=topic.loss,
             grave=False,
         )
     if role in ("keep", "input", "expire"):

@@ -22,10 +22,11 @@ from typing import Final, Literal, Protocol, TypeAlias
 import msgspec
 
 from streams.dead_letters import dead_letter
+from streams.facts import Millis
 from streams.failpoints import failpoint
 from streams.invalid import Invalid
 from streams.log import Consumer, Outgoing, Record, StateReader, TopicPartition, Transaction
-from streams.topics import DEAD_LETTERS
+from streams.topics import DEAD_LETTERS, SINGLE
 
 Disposition: TypeAlias = Literal["applied", "duplicate", "late", "dead"]
 DISPOSITIONS: Final[tuple[Disposition, ...]] = ("applied", "duplicate", "late", "dead")
@@ -116,6 +117,14 @@ class Handler(Protocol):
         ...
 
 
+class TickingHandler(Handler, Protocol):
+    """A handler that also does what only time brings about."""
+
+    def tick(self, partition: int, now: Millis) -> bool:
+        """Hold outputs and changes of a partition number; say whether there are any."""
+        ...
+
+
 _TOPIC: Final = itemgetter(0)
 _LOGGED_AT: Final = itemgetter(3)
 
@@ -157,6 +166,29 @@ class Runner:
             self._consumer.rewind()
             raise
         return len(records)
+
+    def tick(self, handler: TickingHandler, now: Millis) -> None:
+        """Let the handler, which is ours, do what is due; each tick is a transaction.
+
+        Raises as `step` does.
+        """
+        try:
+            due = [
+                number
+                for number in sorted({place.partition for place in self._next})
+                if handler.tick(number, now)
+            ]
+            if due:
+                with self._consumer.transaction() as tx:
+                    for partition in due:
+                        for topic, outgoing in handler.outputs(partition):
+                            tx.produce(topic, partition, outgoing)
+                        tx.put_state(partition, handler.changes(partition))
+                handler.promote()
+        except BaseException:
+            handler.drop()
+            self._consumer.rewind()
+            raise
 
     def _begin(self) -> None:
         """Take over what is owned now: the state is read anew."""
@@ -204,7 +236,7 @@ class Runner:
             tx.produce(DEAD_LETTERS, partition, letters)
             failpoint("W12")
         for topic, outgoing in self._handler.outputs(partition):
-            tx.produce(topic, partition, outgoing)
+            tx.produce(topic, 0 if topic in SINGLE else partition, outgoing)
         failpoint("W3")
         account.state_hash = tx.put_state(partition, self._handler.changes(partition))
         for topic, outgoing in self._handler.records_of(account):

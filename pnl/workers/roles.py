@@ -22,7 +22,7 @@ from streams.kafka_consumer import KafkaConsumer
 from streams.kafka_log import KafkaLog
 from streams.log import Consumer, EventLog, TopicPartition
 from streams.runner import Runner
-from streams.topics import INPUT_NAMES, JOURNEYS_STATE, OUTPUT_NAMES
+from streams.topics import INPUT_NAMES, JOURNEYS_STATE, OUTPUT_NAMES, STORED_NAMES
 
 _LOGGER: Final = logging.getLogger("pnl")
 _UNATTRIBUTED: Final = """
@@ -66,7 +66,7 @@ class Owned:
 
         On Kafka the last offset of an output is its transaction's end, which nobody reads.
         """
-        is_output = topics == OUTPUT_NAMES and isinstance(self._consumer, KafkaConsumer)
+        is_output = topics == STORED_NAMES and isinstance(self._consumer, KafkaConsumer)
         unread = 1 if is_output else 0
         lag = self._metrics.consumer_lag
         ends = {topic: self._log.end_offsets(topic) for topic in topics} if positions else {}
@@ -183,7 +183,7 @@ class SinkRole:
 
     def measure(self) -> None:
         """Measure lag, freshness and what nobody earned; from any thread."""
-        self._owned.show_lag(self.sink.progress(), OUTPUT_NAMES)
+        self._owned.show_lag(self.sink.progress(), STORED_NAMES)
         for each in freshness(self._store, self._clock, self._log).partitions:
             if each.behind_seconds is not None:
                 self._metrics.store_freshness.labels(str(each.partition)).set(each.behind_seconds)

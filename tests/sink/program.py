@@ -11,7 +11,7 @@ from sinks.sink import Sink
 from sinks.store import Store
 from streams.clock import SystemClock
 from streams.sqlite_log import SqliteLog
-from streams.topics import OUTPUT_NAMES
+from streams.topics import STORED_NAMES
 
 
 def main(folder: str, dsn: str) -> None:
@@ -25,7 +25,7 @@ def main(folder: str, dsn: str) -> None:
         for end in (log.end_offsets(place.topic)[place.partition],)
     ):
         pass
-    assert set(OUTPUT_NAMES) == {place.topic for place in sink.progress()}
+    assert set(STORED_NAMES) == {place.topic for place in sink.progress()}
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from streams.clock import ManualClock
 from streams.failpoints import VARIABLE, FailpointReached
 from streams.log import Fenced, TopicPartition
 from streams.memory_log import MemoryLog
-from streams.topics import LEDGER, OUTPUT_NAMES
+from streams.topics import LEDGER, OUTPUT_NAMES, STORED_NAMES
 from tests.support.facts import BASE
 from tests.support.results import entry, ledger_record, put
 from tests.support.shared_log import SharedLog, SharedPlace, share_out, shared
@@ -312,7 +312,7 @@ def test_any_course_of_joins_deaths_and_outages_ends_right(
     marks = read_marks(store, log.epoch)
     assert {at: mark.next_offset for at, mark in marks.items()} == {
         TopicPartition(topic, number): log.committed(GROUP).get(TopicPartition(topic, number), 0)
-        for topic in OUTPUT_NAMES
+        for topic in STORED_NAMES
         for number in range(4)
     }
 

@@ -22,8 +22,9 @@ from processors.results import (
 )
 from processors.statement import ORDER_LINES
 from sinks.framing import framed
-from sinks.rows import SOURCES, insert_statement
+from sinks.rows import SOURCES
 from sinks.store import Store
+from sinks.targets import insert_statement
 from streams import topics
 from streams.facts import Day, Millis
 from streams.log import Record

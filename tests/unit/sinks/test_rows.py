@@ -22,8 +22,9 @@ from processors.results import (
     PeriodRecord,
 )
 from sinks.framing import hours_of, month_of_hour
-from sinks.rows import SOURCES, input_type, structure_of
+from sinks.rows import SOURCES
 from sinks.store import Store
+from sinks.targets import input_type, structure_of
 from streams import topics
 from streams.dead_letters import DeadLetter
 from streams.facts import CutPlace, Offer
@@ -65,7 +66,7 @@ def test_columns_are_those_of_the_tables(store: Store) -> None:
 
 def test_every_output_topic_has_rows() -> None:
     """No output topic is left out of the store."""
-    assert set(SOURCES) == set(topics.OUTPUT_NAMES)
+    assert set(SOURCES) == set(topics.STORED_NAMES)
 
 
 def test_a_ledger_record_becomes_a_row_for_each_entry(store: Store) -> None:

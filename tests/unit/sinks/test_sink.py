@@ -71,7 +71,7 @@ def test_a_repeat_shows_nothing_twice(store: Store) -> None:
     log = store_facts(store, [contact("c1", at(0)), order("o1", at(1), 500), order("o2", at(2), 9)])
     views = ("ledger", "attributions", "contacts", "orders", "batches", "batch_sources")
     before = [store.query(f"SELECT * FROM v_{view} ORDER BY ALL") for view in views]
-    consumer = log.consumer(GROUP, topics.OUTPUT_NAMES)
+    consumer = log.consumer(GROUP, topics.STORED_NAMES)
     with consumer.transaction() as transaction:
         transaction.commit_offsets(dict.fromkeys(consumer.committed(), 0))
     consumer.close()

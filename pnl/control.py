@@ -15,13 +15,16 @@ import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from pnl.errors import CheckFailed, UserError
+from streams.clock import Deadline, pause
 
 REQUEST_BYTES_MAX: Final = 1 << 24
 CONNECTIONS_MAX: Final = 32
+ROOM_PAUSE_SECONDS: Final = 0.01
 PATH_BYTES_MAX: Final = 100
 """A socket's address holds 108 bytes; longer folders are reached by their descriptor."""
 
@@ -115,6 +118,17 @@ class ControlServer:
         self._path.unlink(missing_ok=True)
 
 
+def _connect(connection: socket.socket, address: str, deadline: Deadline) -> None:
+    """Connect, waiting for room among those who wait to be accepted: the kernel does not."""
+    while True:
+        try:
+            return connection.connect(address)
+        except BlockingIOError:
+            if not deadline.seconds_left():
+                raise
+            pause(ROOM_PAUSE_SECONDS)
+
+
 def ask(path: Path, op: str, args: Mapping[str, Any], seconds_max: float = 600) -> Answer | None:
     """Ask the process behind the socket; None when nobody answers there.
 
@@ -124,7 +138,7 @@ def ask(path: Path, op: str, args: Mapping[str, Any], seconds_max: float = 600) 
         connection.settimeout(seconds_max)
         try:
             with _address(path) as address:
-                connection.connect(address)
+                _connect(connection, address, Deadline(timedelta(seconds=seconds_max)))
         except (FileNotFoundError, ConnectionRefusedError):
             return None
         except OSError as error:

@@ -3,7 +3,7 @@
 import socket
 import threading
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +67,32 @@ def test_only_the_owner_may_ask(tmp_path: Path) -> None:
     with closing(ControlServer(tmp_path / "s", handle)):
         assert (tmp_path / "s").stat().st_mode & 0o777 == 0o600
     assert not (tmp_path / "s").exists()
+
+
+def test_who_finds_the_queue_full_waits_for_room(tmp_path: Path) -> None:
+    """The kernel turns them away at once, though somebody is there who will answer."""
+    path = tmp_path / "s"
+    found: list[Answer | None] = []
+    asking = threading.Thread(target=lambda: found.append(ask(path, "report", {}, 30)))
+    with closing(socket.socket(socket.AF_UNIX)) as server, ExitStack() as others:
+        server.bind(str(path))
+        server.listen(0)
+        server.settimeout(10)
+        with pytest.raises(BlockingIOError):
+            while True:
+                other = others.enter_context(socket.socket(socket.AF_UNIX))
+                other.setblocking(False)
+                other.connect(str(path))
+        asking.start()
+        asking.join(timeout=0.1)
+        others.close()
+        while not found:
+            with server.accept()[0] as connection, connection.makefile("rwb") as stream:
+                if stream.readline():
+                    stream.write(b'{"text": "yes", "failed": false}\n')
+                    stream.flush()
+                    asking.join(timeout=30)
+    assert found == [Answer("yes")]
 
 
 def test_many_may_ask_at_once(tmp_path: Path) -> None:

@@ -183,6 +183,10 @@ class JourneysHandler:
         """Return what a partition number's batch puts out, by topic."""
         return self._open[partition].outputs.by_topic()
 
+    def reversals(self, partition: int) -> Mapping[str, int]:
+        """Return how many entries of each line the batch in a partition number takes back."""
+        return self._open[partition].outputs.reversals
+
     def records_of(self, account: Account) -> Iterable[tuple[str, Sequence[Outgoing]]]:
         """Return the batch record."""
         batch = self._open[account.partition]

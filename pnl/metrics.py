@@ -20,6 +20,7 @@ class Metrics:
         self.registry = registry
         self._of_journeys(registry)
         self._of_the_store(registry)
+        self._of_alerts(registry)
         self.law_breaches = Counter(
             "pnl_law_breaches_total", "Laws found broken", ("law",), registry=registry
         )
@@ -46,6 +47,12 @@ class Metrics:
             ("topic", "reason"),
             registry=registry,
         )
+        self.restatements = Counter(
+            "pnl_restatements_total",
+            "Entries taken back because a later fact changed what is due",
+            ("line",),
+            registry=registry,
+        )
         self.consumer_lag = Gauge(
             "pnl_consumer_lag_records",
             "Offsets between what is committed and the end, of partitions owned here",
@@ -54,8 +61,8 @@ class Metrics:
         )
         self.event_time_lag = Gauge(
             "pnl_event_time_lag_seconds",
-            "How long ago the newest event applied happened",
-            ("partition",),
+            "How long ago happened what the newest record committed says",
+            ("topic", "partition"),
             registry=registry,
         )
         self.batch_seconds = Histogram(
@@ -94,6 +101,15 @@ class Metrics:
         self.sink_records = Counter(
             "pnl_sink_records_total", "Output records stored", registry=registry
         )
+        self.sink_rows = Counter(
+            "pnl_sink_rows_total", "Rows stored", ("table",), registry=registry
+        )
+        self.sink_buffer_rows = Gauge(
+            "pnl_sink_buffer_rows",
+            "Rows read from the log and not yet stored",
+            ("table",),
+            registry=registry,
+        )
         self.sink_stalled = Gauge(
             "pnl_sink_stalled", "1 while the store takes no rows", registry=registry
         )
@@ -109,10 +125,50 @@ class Metrics:
             ("currency",),
             registry=registry,
         )
+        self.net_revenue = Gauge(
+            "pnl_net_revenue_minor",
+            "Net revenue of all orders, in minor units",
+            ("currency",),
+            registry=registry,
+        )
+        self.disk_free = Gauge(
+            "pnl_disk_free_bytes", "What the store's disk has left", ("disk",), registry=registry
+        )
+        self.disk_size = Gauge(
+            "pnl_disk_size_bytes",
+            "What the store's disk holds in all",
+            ("disk",),
+            registry=registry,
+        )
         self.store_freshness = Gauge(
             "pnl_store_freshness_seconds",
             "Age of the oldest input record that is not in the store",
             ("partition",),
+            registry=registry,
+        )
+
+    def _of_alerts(self, registry: CollectorRegistry) -> None:
+        self.signals_ticks = Counter(
+            "pnl_signals_ticks_total",
+            "Times that the clock let windows close and late data be noticed",
+            registry=registry,
+        )
+        self.alerts_sent = Counter(
+            "pnl_alerts_sent_total",
+            "Attempts to deliver an alert: delivered, retrying, refused or expired",
+            ("route", "outcome"),
+            registry=registry,
+        )
+        self.alerts_pending = Gauge(
+            "pnl_alerts_pending",
+            "Alerts read and not yet delivered, those of quiet hours with them",
+            ("route",),
+            registry=registry,
+        )
+        self.alerts_oldest_pending = Gauge(
+            "pnl_alerts_oldest_pending_seconds",
+            "How long the oldest alert has waited that could have been delivered; 0 if none does",
+            ("route",),
             registry=registry,
         )
 

@@ -3,6 +3,7 @@
 Law: a record is encoded once, and stands after those that earlier facts caused.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Final, Literal
 
@@ -33,7 +34,10 @@ KIND_OF: Final[dict[type[Fact], Literal["contact", "resolution", "order", "cost"
 
 
 class Outputs:
-    """The records of one partition number's batch; the entries among them: how many, their sum."""
+    """The records of one partition number's batch; the entries among them: how many, their sum.
+
+    `reversals` counts those that take others back, by line.
+    """
 
     __slots__ = (
         "_attributions",
@@ -44,6 +48,7 @@ class Outputs:
         "_orders",
         "_periods",
         "_policy",
+        "reversals",
         "rows",
         "sum_minor",
     )
@@ -57,6 +62,7 @@ class Outputs:
         self._orders: list[Outgoing] = []
         self._costs: list[Outgoing] = []
         self._periods: list[Outgoing] = []
+        self.reversals: Counter[str] = Counter()
         self.rows = 0
         self.sum_minor = 0
 
@@ -75,6 +81,8 @@ class Outputs:
             self.rows += len(entries)
             for entry in entries:
                 self.sum_minor += entry.amount_minor
+                if entry.change == "reversal":
+                    self.reversals[entry.line] += 1
         # The latest state of a thing lies under its identity and its customer.
         for attribution in applied.attributions:
             key = b"%b\0%b" % (attribution.order_id.encode(), customer)

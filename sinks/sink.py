@@ -9,6 +9,7 @@ Several sinks may share a log: each stores what it owns, and what one writes lat
 """
 
 import threading
+from collections import Counter
 from collections.abc import Mapping
 from datetime import timedelta
 from itertools import groupby
@@ -21,7 +22,7 @@ from sinks.recovery import align
 from sinks.rollup import Rollup
 from sinks.store import Store
 from sinks.store_errors import Remedy, StoreError
-from sinks.writer import Writer, Written
+from sinks.writer import Writer, Written, rows_by_table
 from streams.clock import Deadline, Stopwatch
 from streams.dead_letters import dead_letter
 from streams.failpoints import failpoint
@@ -85,6 +86,7 @@ class Sink:
         }
         self._summed: dict[TopicPartition, Mark] = {}
         self._trouble: str | None = None
+        self._rows: Counter[str] = Counter()
 
     @property
     def trouble(self) -> str | None:
@@ -100,6 +102,15 @@ class Sink:
         """Return the next offset of every partition owned: all before it is in the store."""
         with self._changed:
             return {place: mark.next_offset for place, mark in self._stored.items()}
+
+    def stored_rows(self) -> Counter[str]:
+        """Return how many rows were stored since it began, by table; a repeat counts again."""
+        with self._changed:
+            return self._rows.copy()
+
+    def held_rows(self) -> Counter[str]:
+        """Return how many rows were read from the log and are not stored yet, by table."""
+        return rows_by_table(self._batch)
 
     def wait_until(self, offsets: Mapping[TopicPartition, int], limit: timedelta) -> bool:
         """Wait until every record before these offsets is in the store and in the roll-up.
@@ -261,6 +272,7 @@ class Sink:
         self._marks |= marks
         with self._changed:
             self._stored = dict(self._marks)
+            self._rows += written.rows
             self._changed.notify_all()
 
     def _marks_after(self, written: Written) -> dict[TopicPartition, Mark]:

@@ -9,7 +9,8 @@ record that the store refuses is found by halving, so the others of its batch ar
 What was too much at once (memory, time) goes in halves, and grows again with every batch written.
 """
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from operator import itemgetter
@@ -35,9 +36,13 @@ _COUNTED: Final = frozenset({"ledger", "batches", "dead_letters"})
 
 @dataclass(slots=True)
 class Written:
-    """What became of a batch: the hours its entries touched, the records the store refused."""
+    """What became of a batch: the hours its entries touched, the records the store refused.
+
+    `rows` counts what was stored, by table.
+    """
 
     hours: set[int] = field(default_factory=set)
+    rows: Counter[str] = field(default_factory=Counter)
     refused: dict[TopicPartition, dict[int, tuple[Record, str]]] = field(default_factory=dict)
 
     def refuse(self, record: Record, detail: str) -> None:
@@ -93,6 +98,12 @@ class Writer:
     ) -> None:
         for target in source.targets:
             groups = _by_month(records, written) if target.by_month else {0: records}
+            if not target.by_month:
+                written.rows[target.table] += (
+                    sum(rows_of(target, each.value) for each in records)
+                    if target.unfold
+                    else len(records)
+                )
             for month, group in groups.items():
                 refused_before = sum(map(len, written.refused.values()))
                 size = self._records_max or len(group)
@@ -112,6 +123,7 @@ class Writer:
             if error.remedy is not Remedy.BISECT:
                 raise
             if len(records) == 1:
+                written.rows[target.table] -= rows_of(target, records[0].value, month)
                 self._note_refused(records[0], f"{target.table}: error {error.code}", written)
                 return
             middle = len(records) // 2
@@ -191,6 +203,39 @@ class Writer:
         return sent - int(row["held"])
 
 
+class _Unfolded(msgspec.Struct, gc=False):
+    """Of a record, the arrays that become several rows of a table."""
+
+    entries: tuple[msgspec.Raw, ...] = ()
+    sources: tuple[msgspec.Raw, ...] = ()
+
+
+_unfold: Final = msgspec.json.Decoder(_Unfolded).decode
+
+
+def rows_of(target: Target, value: bytes | None, month: int | None = None) -> int:
+    """Return how many rows of a table a record becomes, those of one month where one is given."""
+    if value is None:
+        return 0
+    if not target.unfold:
+        return 1
+    try:
+        if target.by_month and month is not None:
+            return sum(month_of(hour) == month for hour in hours_of(value))
+        return len(getattr(_unfold(value), target.unfold))
+    except msgspec.DecodeError:
+        return 0  # the store refuses it
+
+
+def rows_by_table(records: Iterable[Record]) -> Counter[str]:
+    """Return how many rows records become, by table."""
+    found: Counter[str] = Counter()
+    for record in records:
+        for target in SOURCES[record.topic].targets:
+            found[target.table] += rows_of(target, record.value)
+    return found
+
+
 def _by_month(records: list[Record], written: Written) -> dict[int, list[Record]]:
     """Sort ledger records by the months of their entries; one of two months is in both."""
     groups: dict[int, list[Record]] = {}
@@ -204,6 +249,7 @@ def _by_month(records: list[Record], written: Written) -> dict[int, list[Record]
             written.refuse(record, f"ledger: {error}")
             continue
         hours.update(touched)
+        written.rows["ledger"] += len(touched)
         for month in set(map(month_of, touched)):
             groups.setdefault(month, []).append(record)
     return groups

@@ -1,8 +1,10 @@
 """What a worker process does: journeys, the sink or the auditor, stepped, with its figures."""
 
 import logging
+from collections import Counter
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 from pnl.auditor.auditor import Auditor
@@ -14,6 +16,7 @@ from pnl.metrics import Metrics
 from pnl.reports.freshness import freshness
 from pnl.workers.metered import Metered
 from processors.policy import Policies
+from sinks.rows import SOURCES
 from sinks.sink import GROUP as SINK
 from sinks.sink import Sink
 from sinks.store import Store
@@ -25,9 +28,12 @@ from streams.runner import Runner
 from streams.topics import INPUT_NAMES, JOURNEYS_STATE, OUTPUT_NAMES, STORED_NAMES
 
 _LOGGER: Final = logging.getLogger("pnl")
-_UNATTRIBUTED: Final = """
-SELECT currency, sum(amount_minor) AS minor
-FROM v_rollup_hourly WHERE line = 'unattributed' GROUP BY currency"""
+_REVENUE: Final = """
+SELECT currency, sumIf(amount_minor, line = 'unattributed') AS unattributed,
+    -sumIf(amount_minor, line = 'net') AS net
+FROM v_rollup_hourly WHERE line IN ('unattributed', 'net') GROUP BY currency"""
+_DISKS: Final = "SELECT name, free_space, total_space FROM system.disks"
+_TABLES: Final = tuple(target.table for each in SOURCES.values() for target in each.targets)
 RESTORING: Final = "This worker does not own its partitions yet, or restores their state."
 
 
@@ -131,6 +137,7 @@ class JourneysRole:
         positions = self._positions
         known = {place: self._metered.positions.get(place, at) for place, at in positions.items()}
         self._owned.show_lag(known, INPUT_NAMES)
+        self._metered.show_event_time_lag()
 
     def close(self) -> None:
         """Give the group up."""
@@ -154,6 +161,7 @@ class SinkRole:
         self._store = store
         self._metrics = metrics
         self._clock = clock
+        self._rows: Counter[str] = Counter()
 
     def step(self, wait: timedelta) -> int:
         """Store the next records; return how many. Raises as `Sink.step` does."""
@@ -170,6 +178,10 @@ class SinkRole:
         if records:
             self._metrics.sink_records.inc(records)
             self._metrics.sink_flush_seconds.observe(took.elapsed().total_seconds())
+            rows = self.sink.stored_rows()
+            for table, count in (rows - self._rows).items():
+                self._metrics.sink_rows.labels(table).inc(count)
+            self._rows = rows
         return records
 
     def missing(self) -> str | None:
@@ -182,13 +194,23 @@ class SinkRole:
         return None if trouble is None else f"The store takes no rows: {trouble}"
 
     def measure(self) -> None:
-        """Measure lag, freshness and what nobody earned; from any thread."""
+        """Measure lag, what is held, freshness, revenue, disks; from any thread.
+
+        What the log and our own memory tell comes first: the store may not answer.
+        """
         self._owned.show_lag(self.sink.progress(), STORED_NAMES)
+        held = self.sink.held_rows()
+        for table in _TABLES:
+            self._metrics.sink_buffer_rows.labels(table).set(held[table])
         for each in freshness(self._store, self._clock, self._log).partitions:
             if each.behind_seconds is not None:
                 self._metrics.store_freshness.labels(str(each.partition)).set(each.behind_seconds)
-        for row in self._store.query(_UNATTRIBUTED):
-            self._metrics.unattributed.labels(row["currency"]).set(row["minor"])
+        for row in self._store.query(_REVENUE):
+            self._metrics.unattributed.labels(row["currency"]).set(row["unattributed"])
+            self._metrics.net_revenue.labels(row["currency"]).set(row["net"])
+        for row in self._store.query(_DISKS):
+            self._metrics.disk_free.labels(row["name"]).set(row["free_space"])
+            self._metrics.disk_size.labels(row["name"]).set(row["total_space"])
 
     def close(self) -> None:
         """Give the group up."""
@@ -199,17 +221,16 @@ class AuditorRole:
     """The auditor. `step` and `close` belong to one thread."""
 
     def __init__(
-        self, log: KafkaLog, store: Store | None, policies: Policies, metrics: Metrics, clock: Clock
+        self, log: EventLog, store: Store | None, policies: Policies, metrics: Metrics, clock: Clock
     ) -> None:
-        self._log = log
         self._metrics = metrics
         self._auditor = Auditor(
             log,
             store,
             policies,
             clock,
-            open_ends=self._open_ends,
-            state_topic=JOURNEYS_STATE,
+            open_ends=partial(_open_ends, log) if isinstance(log, KafkaLog) else None,
+            state_topic=JOURNEYS_STATE if isinstance(log, KafkaLog) else None,
             on_alarm=self._alarmed,
         )
 
@@ -234,11 +255,12 @@ class AuditorRole:
         self._metrics.law_breaches.labels(found.law).inc()
         _LOGGER.error("alarm: %s: %s: %s", found.law, found.subject, found.detail)
 
-    def _open_ends(self) -> dict[TopicPartition, tuple[int, int]]:
-        """Return the last stable offset and the end of every output partition."""
-        ends = {}
-        for topic in OUTPUT_NAMES:
-            undecided = self._log.undecided_offsets(topic)
-            for partition, stable in self._log.end_offsets(topic).items():
-                ends[TopicPartition(topic, partition)] = stable, stable + undecided[partition]
-        return ends
+
+def _open_ends(log: KafkaLog) -> dict[TopicPartition, tuple[int, int]]:
+    """Return the last stable offset and the end of every output partition."""
+    ends = {}
+    for topic in OUTPUT_NAMES:
+        undecided = log.undecided_offsets(topic)
+        for partition, stable in log.end_offsets(topic).items():
+            ends[TopicPartition(topic, partition)] = stable, stable + undecided[partition]
+    return ends

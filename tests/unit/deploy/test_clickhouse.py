@@ -14,6 +14,8 @@ SERVER = clickhouse("config.d/pnl.xml")
 OUTSIDE = ("FILE", "URL", "S3", "REMOTE", "SOURCES", "ALL", "*.*", "GRANT OPTION")
 LOOKING = ("GRANT SELECT ON system.parts", "GRANT SELECT ON system.tables")
 """Monthly sums count only while the ledger's parts are those they were made of."""
+DISKS = "GRANT SELECT ON system.disks"
+"""The sink tells how full the store's disks are."""
 
 
 def part(root: ElementTree.Element, name: str) -> ElementTree.Element:
@@ -46,9 +48,10 @@ def test_nobody_logs_in_who_is_not_listed() -> None:
 
 @pytest.mark.parametrize("user", PEOPLE)
 def test_nobody_reads_files_or_other_hosts(user: str) -> None:
-    """All that is granted lies in our database, but for a look at which parts its tables have."""
+    """All that is granted lies in our database, but for a look at its parts and disks."""
+    looking = {*LOOKING, DISKS} if user == "sink" else LOOKING
     for grant in grants(user):
-        assert " ON pnl." in grant or grant in LOOKING
+        assert " ON pnl." in grant or grant in looking
         assert not any(word in grant for word in OUTSIDE)
 
 

@@ -5,7 +5,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from pnl.cli.app import outcome
 from pnl.errors import RESTARTABLE, Exit
@@ -83,16 +83,36 @@ def test_the_documented_exit_codes_are_all_there_are() -> None:
     assert RESTARTABLE - {Exit.INTERRUPTED} == {1, 3, 5}
 
 
+def documented_metrics() -> dict[str, tuple[tuple[str, ...], str]]:
+    """Return what docs/metrics.md says of each metric: its labels and its type."""
+    found = {}
+    for line in (DOCS / "metrics.md").read_text("utf-8").splitlines():
+        cells = line.split(" | ")
+        for name, labels in re.findall(r"`(pnl_[a-z_]+)(?:\{([a-z,]+)\})?`", cells[0]):
+            found[name] = tuple(labels.split(",")) if labels else (), cells[1]
+    return found
+
+
 def test_the_documented_metrics_are_all_there_are() -> None:
-    """docs/cli.md names every metric of ours, and no other."""
-    registry = CollectorRegistry()
-    Metrics(registry)
-    names = {
-        family.name + ("_total" if family.type == "counter" else "")
-        for family in registry.collect()
+    """docs/metrics.md names every metric of ours with its labels and type, and no other."""
+    metrics = Metrics(CollectorRegistry())
+    kinds = (Counter, Gauge, Histogram)
+    ours = [each for each in vars(metrics).values() if isinstance(each, kinds)]
+    there = {
+        each._name + ("_total" if each._type == "counter" else ""): (each._labelnames, each._type)
+        for each in ours
     }
-    text = (DOCS / "cli.md").read_text("utf-8")
-    assert set(re.findall(r"`(pnl_[a-z_]+)", text)) == names | {"pnl_worker_restarts_total"}
+    restarts = {"pnl_worker_restarts_total": (("code",), "counter")}
+    assert documented_metrics() == there | restarts
+
+
+def test_no_metric_names_a_person_or_a_thing() -> None:
+    """A label has few values: none is a customer, a contact, an order or an agent."""
+    labels = {label for each, _ in documented_metrics().values() for label in each}
+    assert labels <= {
+        *("topic", "partition", "disposition", "reason", "line", "worker", "outcome", "table"),
+        *("currency", "disk", "law", "figure", "route", "code"),
+    }
 
 
 def test_documents_link_to_what_is_there() -> None:

@@ -70,8 +70,41 @@ def test_records_are_counted_by_how_they_ended(journeys: JourneysRole, metrics: 
         (ORDERS, "duplicate"): 1, (ORDERS, "dead"): 1,
     }  # fmt: skip
     assert value(metrics, "pnl_dead_letters_total", topic=ORDERS, reason="not_json") == 1
-    lags = [value(metrics, "pnl_event_time_lag_seconds", partition=str(n)) for n in (0, 1)]
-    assert 363 * 86_400 <= max(lag for lag in lags if lag is not None) <= 365 * 86_400
+
+
+def test_event_time_lag_is_how_old_the_newest_record_of_a_topic_is(
+    journeys: JourneysRole, metrics: Metrics, log: MemoryLog
+) -> None:
+    """It grows while nothing comes; a record that cannot be read does not change it."""
+
+    def lag() -> float:
+        journeys.measure()
+        lags = [
+            value(metrics, "pnl_event_time_lag_seconds", topic=CONTACTS, partition=number)
+            for number in "01"
+        ]
+        return max((each for each in lags if each is not None), default=-1)
+
+    assert lag() == -1
+    journeys.step(NOW)
+    first = lag()
+    assert first == (CLOCK.now_ms() - at(1)) / 1000
+    CLOCK.advance(timedelta(seconds=60))
+    log.append(CONTACTS, [Outgoing(b"k", b"no contact")])
+    journeys.step(NOW)
+    assert lag() == first + 60
+
+
+def test_what_a_later_fact_takes_back_is_counted_by_line(
+    journeys: JourneysRole, metrics: Metrics, log: MemoryLog
+) -> None:
+    """A revision of an order takes its former entries back."""
+    append(log, [order("o2", at(2), 700)])
+    journeys.step(NOW)
+    assert value(metrics, "pnl_restatements_total", line="net") is None
+    append(log, [order("o2", at(2), 500, revision=2)])
+    journeys.step(NOW)
+    assert value(metrics, "pnl_restatements_total", line="net") == 1
 
 
 def test_lag_is_what_is_not_committed(

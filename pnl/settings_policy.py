@@ -40,7 +40,7 @@ AMOUNT_MINOR_MAX = 10**14
 DAYS_MAX = 3650
 
 
-def _zone(value: str) -> str:
+def zone(value: str) -> str:
     """Accept the name of a time zone."""
     try:
         ZoneInfo(value)
@@ -87,7 +87,7 @@ class Reporting(Section):
     A month that was booked while it happened closes so many hours after its end (DEF-CLOSE).
     """
 
-    timezone: Annotated[str, AfterValidator(_zone)] = "Europe/London"
+    timezone: Annotated[str, AfterValidator(zone)] = "Europe/London"
     currency: Annotated[str, AfterValidator(_currency)] = "GBP"
     fiscal_year_start: Annotated[str, AfterValidator(_fiscal_start)] = "01-01"
     close_lateness_hours: Annotated[int, BeforeValidator(number), Field(ge=0, le=2400)] = 24

@@ -154,7 +154,8 @@ def test_no_secret_is_shown(tmp_path: Path) -> None:
             ),
             (
                 "7: [[rules]] late_minutes differs from that of 'data-late'; a"
-                " threshold belongs to the kind: narrow a rule by queues or value_min_minor instead."
+                " threshold belongs to the kind: narrow a rule by queues or value_min_minor"
+                " instead."
             ),
         ),
         (

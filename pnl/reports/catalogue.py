@@ -25,6 +25,7 @@ _PLACES: Final[Mapping[str, str]] = {
     "opportunities": "pnl.reports.opportunities:OPPORTUNITIES",
     "guardrails": "pnl.reports.guardrails:GUARDRAILS",
     "customers": "pnl.reports.customers:CUSTOMERS",
+    "churn": "pnl.reports.churn:CHURN",
     "outcomes": "pnl.reports.outcomes:OUTCOMES_REPORT",
 }
 """Name -> module:attribute of its SheetReport, in the order in which they are listed."""

@@ -16,7 +16,7 @@ import numpy as np
 
 from pnl.fitting.churn import ChurnFit, fit_churn
 from pnl.fitting.from_store import IS_PURCHASE, stored_purchases
-from pnl.reports.model import BadRequest
+from pnl.reports.options import whole
 from pnl.reports.period import date_of, day_number, first_instant, local_date
 from pnl.reports.sheet import Asking
 from processors.purchases import IntArray, Purchases
@@ -159,14 +159,6 @@ def question(asking: Asking) -> Question | None:
         discount_per_month=whole(options, "discount_ppm", 10_000, 0, 1_000_000) / 1e6,
         horizon_days=horizon,
     )
-
-
-def whole(options: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
-    """Return an option that is a whole number within bounds."""
-    text = options.get(name, str(default))
-    if not (text.isascii() and text.isdigit()) or not low <= int(text) <= high:
-        raise BadRequest(f"--set {name}={text} must be a whole number from {low} to {high}.")
-    return int(text)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -8,9 +8,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from pnl.reports.customer_books import CONTACTS, Question, cells_of_rows, histories, whole
+from pnl.reports.customer_books import CONTACTS, Question, cells_of_rows, histories
 from pnl.reports.customer_words import notes
 from pnl.reports.customer_worth import Worth, worth
+from pnl.reports.options import whole
 from pnl.reports.period import date_of
 from pnl.reports.sheet import Asking, Cell, Row, Sheet, SheetColumn
 from processors.churn import BUCKET_TITLES, bucket_of

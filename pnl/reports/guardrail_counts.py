@@ -14,8 +14,9 @@ from pnl.reports.cohort import with_money
 from pnl.reports.grouping import Key, grouped, key_columns, keyed, local_day
 from pnl.reports.model import CONTACT_DIMENSIONS
 from pnl.reports.occupancy import agent_spans, by_span_of, on_contact
+from pnl.reports.options import choice
 from pnl.reports.period import local_date
-from pnl.reports.service import choice, whole_number
+from pnl.reports.service import whole_number
 from pnl.reports.service_counts import Counts, scoped
 from pnl.reports.sheet import Asking
 from pnl.reports.sql import COLUMN_OF, Where, filtered

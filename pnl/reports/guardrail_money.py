@@ -11,8 +11,8 @@ from pnl.reports import service_counts
 from pnl.reports.grouping import Key, key_heads
 from pnl.reports.model import BadRequest
 from pnl.reports.opportunities import returns
+from pnl.reports.options import choice
 from pnl.reports.period import day_number
-from pnl.reports.service import choice
 from pnl.reports.service_measures import cells, with_interval
 from pnl.reports.sheet import Asking, Cell, Row, Sheet, SheetColumn
 from pnl.reports.statement import statement

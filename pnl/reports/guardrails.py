@@ -15,8 +15,9 @@ from pnl.reports.guardrail_money import control, sales_per_hour, value
 from pnl.reports.guardrail_words import WORDS
 from pnl.reports.model import CONTACT_DIMENSIONS, BadRequest
 from pnl.reports.opportunities import WORDS as OPPORTUNITY_WORDS
+from pnl.reports.options import choice
 from pnl.reports.period import day_number
-from pnl.reports.service import choice, whole_number
+from pnl.reports.service import whole_number
 from pnl.reports.sheet import HIGH, LOW, Asking, Cell, Row, Sheet, SheetColumn, SheetReport, Unit
 from processors import guardrails as rules
 from processors import measures

@@ -17,7 +17,7 @@ from pnl.reports.grouping import (
     local_day,
 )
 from pnl.reports.model import DIMENSIONS, BadRequest
-from pnl.reports.service import choice
+from pnl.reports.options import choice
 from pnl.reports.service_counts import Counts, scoped
 from pnl.reports.service_measures import cells, shares, with_interval
 from pnl.reports.service_words import WORDS as SERVICE_WORDS

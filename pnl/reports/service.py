@@ -11,6 +11,7 @@ from typing import Any, Final
 from pnl.reports import occupancy, service_counts
 from pnl.reports.grouping import ROWS, Key, key_heads, time_part
 from pnl.reports.model import CONTACT_DIMENSIONS, BadRequest
+from pnl.reports.options import choice
 from pnl.reports.service_costs import centre_costs
 from pnl.reports.service_measures import MEASURES, VIEWS, Counted, Gathered, cells_of
 from pnl.reports.service_people import people
@@ -34,14 +35,6 @@ def whole_number(options: Mapping[str, str], name: str, default: int) -> int:
     if not text.isdecimal() or len(text) > 9:
         raise BadRequest(f"{name} must be a whole number like {default}, not {text!r}.")
     return int(text)
-
-
-def choice(options: Mapping[str, str], name: str, allowed: Sequence[str]) -> str:
-    """Return an option that is one of several words, by default the first."""
-    text = options.get(name, allowed[0])
-    if text not in allowed:
-        raise BadRequest(f"{name} must be one of {', '.join(allowed)}, not {text!r}.")
-    return text
 
 
 def make(asking: Asking) -> Sheet:

@@ -21,11 +21,10 @@ import msgspec
 from processors.conditions import DAY_MS, HOUR_MS, MINUTE_MS
 from processors.confidence import Sample
 from processors.days import day_of_instant, first_instant
+from processors.guardrails import SAMPLE_MIN
 from processors.signal_records import SEPARATOR, ActivityCell, WindowRecord, WindowSize
 from streams.facts import Millis
 
-SAMPLE_MIN: Final = 30
-"""Of fewer contacts a mean has no interval (DEF-RPC-CI)."""
 PANE_MS: Final = 5 * MINUTE_MS
 SIZES: Final[tuple[WindowSize, ...]] = ("5m", "1h", "1d")
 _QUARTER_MS: Final = 15 * MINUTE_MS

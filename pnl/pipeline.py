@@ -13,6 +13,9 @@ from datetime import timedelta
 from functools import partial
 from typing import Final, Protocol
 
+from pnl.delivering.opening import delivering_roles
+from pnl.delivering.role import DeliveringRole
+from pnl.delivering.told import group_of
 from pnl.engine import GROUP as JOURNEYS
 from pnl.health import Health
 from pnl.metrics import process_metrics
@@ -20,6 +23,7 @@ from pnl.opening import Log
 from pnl.periods.job import PeriodJob
 from pnl.periods.role import PeriodsRole
 from pnl.settings import Settings
+from pnl.settings_alerts import AlertSettings
 from pnl.version import code_version
 from pnl.workers.gauges import Gauges
 from pnl.workers.roles import JourneysRole, SinkRole
@@ -66,10 +70,16 @@ class Books(Protocol):
 
 
 class Pipeline:
-    """Journeys, sink and period job, each in its thread, on log and store of a held folder."""
+    """Journeys, sink, period job and routes of alerts, each in its thread, on a held folder."""
 
     def __init__(
-        self, log: Log, store: Store, policies: Policies, clock: Clock, settings: Settings
+        self,
+        log: Log,
+        store: Store,
+        policies: Policies,
+        clock: Clock,
+        settings: Settings,
+        alerts: AlertSettings | None = None,
     ) -> None:
         self.log = log
         self.store = store
@@ -96,7 +106,19 @@ class Pipeline:
                 "periods", PeriodsRole(log, self.periods), metrics, self.stopping, health
             ),
         }
-        self._gauges = Gauges((self._journeys.measure, self._sink.measure), metrics)
+        self._gauges = Gauges(
+            (self._journeys.measure, self._sink.measure, self._measure_routes), metrics
+        )
+        self._make_routes = partial(
+            delivering_roles,
+            log,
+            alerts.routes if alerts is not None else (),
+            settings,
+            metrics,
+            clock,
+        )
+        self._routes: list[DeliveringRole] = []
+        self._stepped = partial(Stepping, metrics=metrics, stopping=self.stopping, health=health)
         self._retention_days = settings.log.retention_days
         self._stepping = threading.Lock()
         self._one_rest = threading.Lock()
@@ -112,10 +134,15 @@ class Pipeline:
         """Start the threads; `stopping` is set when one of them has failed.
 
         The period job runs by itself while `serving`; who ends soon asks it for what is needed.
+        Alerts are sent while `serving` alone. UserError if one of their routes cannot be used.
         """
         loops = {"journeys": self._run_journeys, "sink": self._loops["sink"].run}
         if serving:
             loops["periods"] = self._loops["periods"].run
+            self._routes = self._make_routes()
+            for role in self._routes:
+                name = group_of(role.route.name)
+                loops[name] = self._stepped(name, role).run
         if isinstance(self.log, SqliteLog):
             loops["upkeep"] = partial(self._upkeep, self.log)
         for name, loop in loops.items():
@@ -139,6 +166,8 @@ class Pipeline:
             return False
         self._journeys.close()
         self._sink.close()
+        for role in self._routes:
+            role.close()
         return True
 
     @property
@@ -161,6 +190,10 @@ class Pipeline:
                     yield self._sink.sink.wait_until(outputs_end(self.log), REST_WAIT)
             finally:
                 self._awake.set()
+
+    def _measure_routes(self) -> None:
+        for role in self._routes:
+            role.measure()
 
     def _guarded(self, loop: Callable[[], None]) -> None:
         try:

@@ -13,10 +13,12 @@ from pnl.cli.progress import Progress
 from pnl.cli.sentences import warn
 from pnl.control import Answer, ask
 from pnl.datafolder import DataFolder
+from pnl.delivering.checks import asked_of, route_findings
 from pnl.errors import UserError
 from pnl.findings import Finding
 from pnl.machine_checks import machine_findings
 from pnl.opening import is_on_kafka, is_shared
+from pnl.settings_alerts import load_alerts
 from pnl.settings_load import Loaded, load
 from streams.clock import SystemClock, pause
 
@@ -65,6 +67,7 @@ def run_doctor(data: Path, *, as_json: bool) -> None:
     """Look at everything there is to look at; exit 1 if something is broken."""
     folder, loaded = DataFolder(data), load(data)
     found = machine_findings(folder, loaded, SystemClock())
+    found += route_findings(load_alerts(folder.path, loaded.settings.reporting.timezone).routes)
     if is_on_kafka(loaded.settings):
         from pnl.kafka_checks import kafka_findings
 
@@ -86,7 +89,9 @@ def _inside(folder: DataFolder, loaded: Loaded) -> list[Finding]:
     from pnl.cli.ending import ending
 
     try:
-        answer = _answer(folder, loaded, "doctor", {}, apply=False)
+        routes = load_alerts(folder.path, loaded.settings.reporting.timezone).routes
+        asked = {"routes": asked_of(routes)}
+        answer = _answer(folder, loaded, "doctor", asked, apply=False)
     except Exception as error:  # noqa: BLE001 - whatever keeps it shut is the finding
         sentence, _ = ending(error)
         return [

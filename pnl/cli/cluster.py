@@ -159,6 +159,21 @@ def periods(
     run_worker("periods", data, 1, slot, port, None)
 
 
+@worker.command(epilog="Example:  pnl worker alerts --route ops")
+def alerts(
+    data: Data = DATA_DEFAULT,
+    route: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only this route [all of alerts.toml].")
+    ] = None,
+    slot: Slot = None,
+    port: Answers = None,
+) -> None:
+    """Send alerts to the routes of alerts.toml, at least once; no route waits for another."""
+    from pnl.cli.working import run_worker
+
+    run_worker("alerts", data, 1, slot, port, None, route)
+
+
 def resume(
     reason: Annotated[str, typer.Option(metavar="TEXT", help="Why it is right now; kept.")],
     data: Data = DATA_DEFAULT,

@@ -26,7 +26,7 @@ from pnl.workers.process import Role, Stopping, answering, work
 from pnl.workers.supervisor import Command, Supervisor, inherited
 from streams.clock import SystemClock
 
-PORTS: Final = {"journeys": 9101, "sink": 9102, "auditor": 9103, "periods": 9104}
+PORTS: Final = {"journeys": 9101, "sink": 9102, "auditor": 9103, "periods": 9104, "alerts": 9106}
 """Where a role answers unless the settings say otherwise: different ones on one machine."""
 PROGRAM: Final = (sys.executable, "-c", "from pnl.cli import main; main()")
 
@@ -38,6 +38,7 @@ def run_worker(
     slot: str | None,
     port: int | None,
     descriptor: int | None,
+    route: str | None = None,
 ) -> None:
     """Run the role until SIGTERM or Ctrl-C; raises what ends it otherwise."""
     settings = _begin(data)
@@ -61,12 +62,13 @@ def run_worker(
             raise typer.Exit(code)
         return
     tune_collector()
-    maker = Maker(DataFolder(data), settings, SystemClock(), first)
+    maker = Maker(DataFolder(data), settings, SystemClock(), first, route)
     makes: dict[str, Callable[[ExitStack, Metrics], Role]] = {
         "journeys": maker.journeys,
         "sink": maker.sink,
         "auditor": maker.auditor,
         "periods": maker.periods,
+        "alerts": maker.alerts,
     }
     work(
         role,

@@ -23,6 +23,8 @@ RETRY_FIRST: Final = timedelta(seconds=1)
 RETRY_LONGEST: Final = timedelta(minutes=1)
 OUTAGE: Final = 3
 """So many failures in a row are the destination's, fewer may be an alert's."""
+STALE: Final = timedelta(days=7)
+"""What lay so far back when its alert was logged is history being read in: nobody is told of it."""
 _MS: Final = timedelta(milliseconds=1)
 _HOUR_MS: Final = 3_600_000
 
@@ -106,11 +108,13 @@ class Backlog:
         if told is not None and _is_done(told, alert):
             return
         quiet = alert.quiet_until or 0
+        is_stale = logged_at - alert.raised_at > STALE // _MS
+        expires_at = max(logged_at, quiet) + self._route.ttl_hours * _HOUR_MS
         waiting = Waiting(
             place=place,
             offset=offset,
             alert=alert,
-            expires_at=max(logged_at, quiet) + self._route.ttl_hours * _HOUR_MS,
+            expires_at=logged_at if is_stale else expires_at,
             due_at=quiet,
         )
         if told is not None and told.revision == alert.revision:

@@ -159,7 +159,7 @@ class DeliveringRole:
         tried = 0
         limit = Deadline(SENDING)
         for waiting in self._backlog.expired(self._clock.now_ms()):
-            self._settle(waiting, "expired", self._last or "it was not its time before")
+            self._settle(waiting, "expired", self._why_expired(waiting))
         while limit.seconds_left():
             waiting_now = self._backlog.due(self._clock.now_ms())
             if waiting_now is None:
@@ -183,6 +183,11 @@ class DeliveringRole:
         else:
             self._backlog.succeeded(now)
             self._settle(waiting, _OUTCOMES[attempt.result], attempt.detail)
+
+    def _why_expired(self, waiting: Waiting) -> str:
+        if waiting.attempts:
+            return f"its time was over; the last attempt: {self._last or 'failed'}"
+        return "its time was over before it could be sent"
 
     def _settle(self, waiting: Waiting, outcome: DeliveryOutcome, detail: str) -> None:
         self._say(waiting, outcome, detail)

@@ -4,11 +4,15 @@ from collections.abc import Callable
 from contextlib import ExitStack
 
 from pnl.datafolder import DataFolder
+from pnl.delivering.opening import delivering_roles
+from pnl.delivering.together import Together
+from pnl.errors import UserError
 from pnl.metrics import Metrics
 from pnl.opening import open_kafka, server_dsn
 from pnl.periods.job import PeriodJob
 from pnl.periods.role import PeriodsRole
 from pnl.settings import Settings
+from pnl.settings_alerts import load_alerts
 from pnl.shared import assert_migrated
 from pnl.version import code_version
 from pnl.workers.process import Role
@@ -21,7 +25,15 @@ from streams.kafka_log import KafkaLog
 class Maker:
     """Makes the roles of a process by the settings, in a slot."""
 
-    def __init__(self, folder: DataFolder, settings: Settings, clock: Clock, slot: str) -> None:
+    def __init__(
+        self,
+        folder: DataFolder,
+        settings: Settings,
+        clock: Clock,
+        slot: str,
+        route: str | None = None,
+    ) -> None:
+        self._route = route
         self._folder = folder
         self._settings = settings
         self._clock = clock
@@ -43,6 +55,18 @@ class Maker:
         """Open log and store for the period job; it joins no group."""
         del metrics
         return self._made(opened, self._periods)
+
+    def alerts(self, opened: ExitStack, metrics: Metrics) -> Role:
+        """Open the log and join the group of each route, or of the one asked for."""
+        return self._made(opened, lambda log, _: self._alerts(log, metrics))
+
+    def _alerts(self, log: KafkaLog, metrics: Metrics) -> Role:
+        settings = self._settings
+        found = load_alerts(self._folder.path, settings.reporting.timezone)
+        routes = found.routes if self._route is None else (found.route(self._route),)
+        if not routes:
+            raise UserError("alerts.toml has no [routes.NAME]: there is nobody to send alerts to.")
+        return Together(delivering_roles(log, routes, settings, metrics, self._clock), metrics)
 
     def _periods(self, log: KafkaLog, stack: ExitStack) -> Role:
         settings, store = self._settings, self._store(stack)

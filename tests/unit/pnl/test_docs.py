@@ -60,7 +60,8 @@ COMMANDS = (
     "resume", "repair", "rebuild", "restate", "fit", "evaluate", "lift", "whatif",
     "topics apply", "topics check", "migrate up", "migrate status",
     "rates import", "rates list",
-    "worker journeys", "worker sink", "worker auditor", "worker console", "worker periods", "close",
+    "worker journeys", "worker sink", "worker auditor", "worker console", "worker periods",
+    "worker alerts", "close",
 )  # fmt: skip
 
 

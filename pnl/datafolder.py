@@ -39,6 +39,11 @@ class DataFolder:
         return self.path / "store"
 
     @property
+    def churn(self) -> Path:
+        """The model that `pnl fit churn` kept, if it did."""
+        return self.path / "churn.json"
+
+    @property
     def socket(self) -> Path:
         """The holder's control socket."""
         return self.path / "control.sock"

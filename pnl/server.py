@@ -60,7 +60,12 @@ class Server:
             self.store.migrate()
             self.pipeline = Pipeline(self.log, self.store, self.policies, self.clock, settings)
             self.reports = Reports(
-                self.store, self.policies, self.clock, self.log, settings.calendar()
+                self.store,
+                self.policies,
+                self.clock,
+                self.log,
+                settings.calendar(),
+                self.folder.churn,
             )
             self._control = ControlServer(self.folder.socket, self.answer)
         except BaseException:

@@ -39,7 +39,7 @@ def shared(folder: DataFolder, settings: Settings, clock: Clock) -> Iterator[Sha
         store = Store.open(server_dsn(folder, settings))
         opened.callback(store.close)
         assert_migrated(store)
-        reports = Reports(store, settings.policies, clock, log, settings.calendar())
+        reports = Reports(store, settings.policies, clock, log, settings.calendar(), folder.churn)
         lateness = settings.reporting.lateness
         periods = PeriodJob(log, store, settings.policies, clock, lateness)
         yield Shared(log, store, reports, periods)

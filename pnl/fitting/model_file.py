@@ -2,7 +2,7 @@
 
 Law: one shape for writing and reading. Keys are only ever added, each with a default; `format` and
 `version` say how to read the rest. A file that cannot be used is refused with its name and the
-field that is wrong, never taken in part. No numbers' library is needed to read it.
+field that is wrong, never taken in part.
 """
 
 from datetime import date
@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Meta
 
 from pnl.errors import UserError
+from processors.churn_signals import Signal
 
 FORMAT: Final = "contact-pnl customer model"
 VERSION: Final = 1
@@ -93,7 +94,7 @@ class CurvePart(_Part, frozen=True, kw_only=True):
 class WeightPart(_Part, frozen=True, kw_only=True):
     """What a signal of contacts adds to the logit of the risk when it is new."""
 
-    signal: str
+    signal: Signal
     logit: float
     learnt: bool
     customers: Count = 0

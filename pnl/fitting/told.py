@@ -13,6 +13,7 @@ import numpy as np
 from pnl.fitting.churn import ChurnFit, Learnt, RepeatFit
 from pnl.fitting.evaluation import Evaluation, Score
 from pnl.fitting.likelihood import BgNbdFit, Fitted, GammaGammaFit, ParetoNbdFit
+from pnl.fitting.live import calibration_of, observed_of, repeat_of, spend_of
 from pnl.fitting.model_file import (
     FORMAT,
     VERSION,
@@ -27,11 +28,9 @@ from pnl.fitting.model_file import (
     Unit,
 )
 from pnl.reports.period import date_of, day_number
-from processors.churn import BUCKET_TITLES, Calibration, Curve, ObservedRisk
-from processors.lifetime import GammaGamma
+from processors.churn import BUCKET_TITLES
 from processors.repeat_bgnbd import BgNbd
-from processors.repeat_models import Duration, FloatArray, TimeUnit
-from processors.repeat_pnbd import ParetoNbd
+from processors.repeat_models import FloatArray, TimeUnit
 
 _UNITS: dict[TimeUnit, Unit] = {
     TimeUnit.DAY: "day",
@@ -115,18 +114,6 @@ def _calibration(learnt: Learnt) -> CalibrationPart:
 
 def kept_fit(file: ModelFile) -> ChurnFit:
     """Return the fit that a file was written from."""
-    observed = ObservedRisk(
-        curves=tuple(
-            Curve(
-                days=each.days,
-                share=each.share,
-                watched_days_max=each.watched_days_max,
-                known_days_max=each.known_days_max,
-            )
-            for each in file.observed
-        ),
-        horizon=Duration(float(file.horizon_days), TimeUnit.DAY),
-    )
     return ChurnFit(
         day=_day(file.as_of),
         horizon_days=file.horizon_days,
@@ -135,7 +122,7 @@ def kept_fit(file: ModelFile) -> ChurnFit:
         repeat=None if file.repeat is None else _repeat_fit(file.repeat),
         spend=None if file.spend is None else _spend_fit(file.spend),
         learnt=None if file.calibration is None else _learnt(file.calibration),
-        observed=observed,
+        observed=observed_of(file),
         reason=file.reason or "",
     )
 
@@ -156,33 +143,21 @@ def _fitted(part: BgNbdPart | ParetoNbdPart | SpendPart, *parameters: float) -> 
 
 
 def _repeat_fit(part: BgNbdPart | ParetoNbdPart) -> RepeatFit:
-    unit = TimeUnit[part.unit.upper()]
-    if isinstance(part, BgNbdPart):
-        return BgNbdFit(
-            model=BgNbd(unit=unit, r=part.r, alpha=part.alpha, a=part.a, b=part.b),
-            fitted=_fitted(part, part.r, part.alpha, part.a, part.b),
-        )
-    return ParetoNbdFit(
-        model=ParetoNbd(unit=unit, r=part.r, alpha=part.alpha, s=part.s, beta=part.beta),
-        fitted=_fitted(part, part.r, part.alpha, part.s, part.beta),
-    )
+    model = repeat_of(part)
+    if isinstance(model, BgNbd):
+        found = _fitted(part, model.r, model.alpha, model.a, model.b)
+        return BgNbdFit(model=model, fitted=found)
+    found = _fitted(part, model.r, model.alpha, model.s, model.beta)
+    return ParetoNbdFit(model=model, fitted=found)
 
 
 def _spend_fit(part: SpendPart) -> GammaGammaFit:
-    return GammaGammaFit(
-        model=GammaGamma(p=part.p, q=part.q, v=part.v_minor),
-        fitted=_fitted(part, part.p, part.q, part.v_minor),
-    )
+    return GammaGammaFit(model=spend_of(part), fitted=_fitted(part, part.p, part.q, part.v_minor))
 
 
 def _learnt(part: CalibrationPart) -> Learnt:
     return Learnt(
-        calibration=Calibration(
-            intercept=part.intercept,
-            on_logit=part.on_logit,
-            on_repeats=part.on_repeats,
-            on_days_since=part.on_days_since,
-        ),
+        calibration=calibration_of(part),
         day=_day(part.learnt_as_of),
         horizon_days=part.learnt_over_days,
         customers=part.labels,

@@ -7,7 +7,7 @@ customers are those of some thousand cells, exactly.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import cached_property, lru_cache
 from hashlib import blake2b
 from typing import Any, Final
@@ -16,6 +16,8 @@ import numpy as np
 
 from pnl.fitting.churn import ChurnFit, fit_churn
 from pnl.fitting.from_store import IS_PURCHASE, stored_purchases
+from pnl.fitting.model_file import ModelFile, read_model
+from pnl.fitting.told import kept_fit
 from pnl.reports.options import whole
 from pnl.reports.period import date_of, day_number, first_instant, local_date
 from pnl.reports.sheet import Asking
@@ -102,8 +104,28 @@ class Question:
         return earned / sum(sold.values()) / 1e6
 
     @cached_property
+    def kept(self) -> ModelFile | None:
+        """The model that was kept, if it knows nothing later and answers what is asked."""
+        path = self.asking.model
+        file = None if path is None else read_model(path)
+        if (
+            file is None
+            or file.repeat is None
+            or file.currency != self.asking.scope.currency
+            or file.horizon_days != self.horizon_days
+            or day_number(date.fromisoformat(file.as_of)) > self.day
+        ):
+            return None
+        return file
+
+    @cached_property
     def fit(self) -> ChurnFit | None:
-        """What was fitted for the moment on a sample of the customers; None without any."""
+        """What was kept, else what is fitted for the moment on a sample of the customers.
+
+        None while nobody has bought.
+        """
+        if self.kept is not None:
+            return kept_fit(self.kept)
         policy = self.asking.policy
         bought = stored_purchases(
             self.asking.store, self.asking.scope.currency, policy.timezone, FIT_CUSTOMERS

@@ -51,6 +51,11 @@ def notes(asked: Question, valued: bool) -> tuple[str, ...]:
         f" month and a standard margin of {asked.margin * 100:.1f} %."
     )
     found = [terms]
+    if asked.kept is not None:
+        found.append(
+            f"Models: {asked.kept.name}, kept by `pnl fit churn` from {asked.kept.customers}"
+            " customers."
+        )
     if not valued:
         found.append(f"Value cannot be told: {fit.reason or 'the data do not determine it'}.")
     learnt = fit.learnt

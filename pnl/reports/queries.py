@@ -6,6 +6,7 @@ Nothing here reads a clock but `freshness`, which says how old the newest figure
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
@@ -52,7 +53,10 @@ READS_MAX: Final = 3
 
 
 class Reports:
-    """Answers from a store, by the newest of its rules; `log` lets it say what is behind."""
+    """Answers from a store, by the newest of its rules; `log` lets it say what is behind.
+
+    `model` is the file of the churn model, whether it is there yet or not.
+    """
 
     def __init__(
         self,
@@ -61,6 +65,7 @@ class Reports:
         clock: Clock,
         log: EventLog | None = None,
         calendar: Calendar = CALENDAR,
+        model: Path | None = None,
     ) -> None:
         self.policies = book_of(rules)
         self.policy = self.policies.newest
@@ -68,6 +73,7 @@ class Reports:
         self.calendar = calendar
         self._clock = clock
         self._log = log
+        self._model = model
 
     def version(self) -> tuple[int, ...]:
         """Return a cheap mark that changes whenever any figure may have changed."""
@@ -132,6 +138,7 @@ class Reports:
             scope=scope,
             by=by,
             options=options,
+            model=self._model,
         )
 
     def daily(self, scope: Scope) -> tuple[DayPoint, ...]:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from math import isfinite
+from pathlib import Path
 from typing import Final, Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
@@ -112,7 +113,10 @@ def _fits(unit: Unit, cell: Cell) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asking:
-    """What a report is asked: of which books, by which rules, in which scope."""
+    """What a report is asked: of which books, by which rules, in which scope.
+
+    `model` is the file of what `pnl fit churn` kept, whether it is there or not.
+    """
 
     store: Queryable
     policy: Policy
@@ -120,6 +124,7 @@ class Asking:
     scope: Scope
     by: tuple[str, ...] = ()
     options: Mapping[str, str] = field(default_factory=dict)
+    model: Path | None = None
 
     @property
     def bounds(self) -> Bounds:

@@ -3,12 +3,15 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from pnl.fitting.churn import fit_churn
+from pnl.fitting.model_file import text_of
+from pnl.fitting.told import model_file
 from pnl.reports.catalogue import sheet_report
 from pnl.reports.model import BadRequest, Scope
 from pnl.reports.queries import Reports
@@ -267,3 +270,22 @@ def test_empty_books_have_no_customers(view: str) -> None:
     """Nothing is estimated of nothing."""
     asking = Asking(store=NoStore(), policy=POLICY, as_of=None, scope=ALL, options={"view": view})
     assert sheet_report("customers").asked(asking).rows == ()
+
+
+def test_a_kept_model_is_used_where_it_answers_what_is_asked(filled: Store, tmp_path: Path) -> None:
+    """`pnl fit churn`'s file: its risk and its name; not for a day before it was known."""
+    known = day("1998-05-31")
+    fit = fit_churn(sample(), known)
+    file = model_file(fit, "USD")
+    path = tmp_path / "churn.json"
+    path.write_text(text_of(file), "utf-8")
+    reports = Reports(filled, POLICY, ManualClock(0), model=path)
+    sheet = reports.sheet("customers", ALL)
+    last = sample().on(day("1998-06-30")).histories
+    expected = fit.risk_model.risk(last).mean() * 1e6
+    assert told(sheet, sheet.total)["risk_ppm"] == pytest.approx(expected, rel=1e-4)
+    assert any(file.name in note for note in sheet.notes)
+    earlier = reports.sheet("customers", Scope(currency="USD", end=date(1998, 5, 1)))
+    assert not any(file.name in note for note in earlier.notes)
+    other = reports.sheet("customers", ALL, options={"horizon_days": "60"})
+    assert not any(file.name in note for note in other.notes)

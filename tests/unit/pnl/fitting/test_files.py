@@ -14,9 +14,12 @@ from pnl.cli.app import outcome
 from pnl.errors import CheckFailed, UserError
 from pnl.fitting.churn import Kind, fit_churn
 from pnl.fitting.judging import assert_worth_keeping, judged
-from pnl.fitting.model_file import parsed, read_model, text_of
+from pnl.fitting.live import load_live_risk, weights_of
+from pnl.fitting.model_file import SignalsPart, WeightPart, parsed, read_model, text_of
 from pnl.fitting.order_history import Columns, read_history
 from pnl.fitting.told import kept_fit, model_file
+from processors.churn_signals import HEURISTIC
+from processors.live_churn import Bought
 from tests.support.cdnow import CALIBRATED, END, FILE, bought
 
 
@@ -108,6 +111,42 @@ def test_a_model_file_brings_back_the_fit_it_was_written_from(kind: Kind, day: i
             assert one.model == other.model
             assert np.array_equal(one.fitted.ln_covariance, other.fitted.ln_covariance)
     assert (kept.learnt, kept.observed) == (fit.learnt, fit.observed)
+
+
+@pytest.mark.parametrize("kind", ["bgnbd", "pnbd"])
+def test_journeys_say_of_one_customer_what_the_fit_says_of_all(tmp_path: Path, kind: Kind) -> None:
+    """What is loaded from the file gives each customer the risk and the spend of the fit."""
+    fit, past = fit_churn(bought(), CALIBRATED, kind=kind), bought().on(CALIBRATED)
+    path = written(tmp_path, "churn.json", text_of(model_file(fit, "USD")))
+    live = load_live_risk(path)
+    assert live is not None
+    assert (live.method, live.currency, live.horizon_days) == (kind, "USD", 90)
+    assert live.spend == (fit.spend and fit.spend.model)
+    one_by_one = [
+        live.risk(Bought(int(x), int(recency), int(age)))
+        for x, recency, age in zip(
+            past.histories.repeats, past.histories.recency, past.histories.age, strict=True
+        )
+    ]
+    assert one_by_one == pytest.approx(fit.risk_model.risk(past.histories), abs=1e-9)
+    assert load_live_risk(tmp_path / "none.json") is None
+
+
+def test_what_signals_weigh_is_kept_with_what_was_learnt() -> None:
+    """A signal the file does not know has its fixed weight; one nobody knows is refused."""
+    part = SignalsPart(
+        weights=(WeightPart(signal="refund", logit=1.5, learnt=True, customers=40),),
+        learnt_as_of="1997-06-30",
+        learnt_over_days=90,
+        customers=50,
+    )
+    weights = weights_of(part)
+    assert (weights.by_signal["refund"], weights.learnt) == (1.5, {"refund"})
+    assert weights.by_signal["complaint"] == HEURISTIC["complaint"]
+    told = json.loads(text_of(structs.replace(parsed(kept().encode(), "it"), signals=part)))
+    told["signals"]["weights"][0]["signal"] = "horoscope"
+    with pytest.raises(UserError, match=r"signals.weights\[0\].signal"):
+        parsed(json.dumps(told).encode(), "it")
 
 
 def test_a_model_has_a_name_of_its_own() -> None:

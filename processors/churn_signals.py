@@ -189,11 +189,11 @@ def live_risk(
         )
         for one in seen
     )
+    strongest = tuple(sorted(reasons, key=lambda reason: (-abs(reason.logit), reason.signal)))
     if not reasons or base in (0.0, 1.0):
-        return LiveRisk(risk=base, base=base, reasons=reasons)
+        return LiveRisk(risk=base, base=base, reasons=strongest)
     moved = math.log(base / (1 - base)) + math.fsum(reason.logit for reason in reasons)
-    strongest = sorted(reasons, key=lambda reason: (-abs(reason.logit), reason.signal))
-    return LiveRisk(risk=_expit(moved), base=base, reasons=tuple(strongest))
+    return LiveRisk(risk=_expit(moved), base=base, reasons=strongest)
 
 
 def _expit(logits: float) -> float:

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from scipy.special import hyp2f1
 
 from processors.churn import BUCKETS, Calibration, Curve, ObservedRisk
-from processors.churn_signals import Observation, Reason, SignalRules, Weights
+from processors.churn_signals import Observation, Reason, SignalRules, Weights, live_risk
 from processors.lifetime import GammaGamma
 from processors.repeat_bgnbd import BgNbd
 from processors.repeat_pnbd import ParetoNbd
@@ -91,22 +91,9 @@ class LiveModel:
         self, base: float, seen: tuple[Observation, ...], at: Millis
     ) -> tuple[float, tuple[Reason, ...]]:
         """Return the risk moved by signals, and the reasons, the strongest first."""
-        if not seen:
-            return base, ()
-        rules, weights = self.rules, self.weights
-        reasons = [
-            Reason(
-                signal=one.signal,
-                logit=weights.by_signal[one.signal]
-                * math.exp2(-(at - one.at) / rules.half_life_ms),
-                at=one.at,
-                fact=one.fact,
-                label="learnt" if one.signal in weights.learnt else "heuristic",
-            )
-            for one in seen
-        ]
-        reasons.sort(key=lambda reason: (-abs(reason.logit), reason.signal))
-        return moved(base, [reason.logit for reason in reasons]), tuple(reasons)
+        found = live_risk(base, seen, at, self.rules, self.weights)
+        assert found is not None, "a base is a probability"
+        return found.risk, found.reasons
 
     def value_minor(self, bought: Bought, margin_ppm: int) -> int | None:
         """Return the margin expected within the horizon (DEF-BGNBD, DEF-PNBD, DEF-GG).
@@ -130,13 +117,6 @@ class LiveModel:
             return None  # the mean spend has no expectation
         mean = p * (self.spend.v + x * bought.mean_minor) / (p * x + q - 1)
         return round(count * mean * margin_ppm / 1_000_000)
-
-
-def moved(base: float, logits: list[float]) -> float:
-    """Return a risk moved by what signals add to its logit; certainty is not moved."""
-    if base <= 0.0 or base >= 1.0:
-        return base
-    return _expit(math.log(base / (1 - base)) + math.fsum(logits))
 
 
 def _expit(logit: float) -> float:

@@ -97,15 +97,15 @@ class Thresholds(msgspec.Struct, frozen=True, kw_only=True):
     """DEF-RISE-S: the lower bound of the rise of the share at high risk is above this."""
     drift_ppm: int = 5_000
     """Page-Hinkley's delta: what it lets pass in every window."""
-    drift_threshold_ppm: int = 250_000
-    """Page-Hinkley's threshold: how much must have come together."""
+    drift_threshold_ppm: int = 100_000
+    """Page-Hinkley's threshold: how much must have come together, of a usual day's customers."""
     false_discovery_ppm: int = 50_000
-    """Benjamini-Hochberg: of the segments that are told, this share may be false."""
+    """Benjamini-Hochberg: of what a week's windows tell, this share may be false."""
     quiet_windows: int = 2
     """A segment is clear after so many windows in which nothing showed."""
 
     wait_factor_milli: int = 2_000
-    """Waits are this many times the usual, in thousandths, the lower bound above three quarters."""
+    """Waits are at least this many times the usual, in thousandths, and more than by chance."""
     resolution_drop_ppm: int = 50_000
     """The share of resolved contacts fell by more than this, by the bound of its interval."""
     revenue_drop_ppm: int = 200_000

@@ -1,0 +1,124 @@
+"""Whether figures of a segment moved by more than chance explains, and how sure that is.
+
+Law: what is looked at often is held to more. A week holds so many independent windows as fit into
+it, so each is tested at the level that leaves `false_discovery_ppm` for all of the week together;
+over the segments of one window Benjamini and Hochberg's procedure holds (DEF-RISE-S).
+"""
+
+from collections.abc import Iterable, Mapping
+from math import erfc, exp, log, sqrt
+from typing import Final, Literal, NamedTuple, TypeAlias
+
+import msgspec
+
+from processors.conditions import DAY_MS
+from processors.confidence import Z95, Interval
+from processors.money import PPM
+
+WEEK_MS: Final = 7 * DAY_MS
+
+Evidence: TypeAlias = Literal["shown", "between", "quiet"]
+"""Of a window: it shows what is looked for; it may; nothing shows."""
+
+
+class Held(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Whether something holds of a subject, and how many windows in a row have been quiet."""
+
+    holds: bool = False
+    quiet: int = 0
+
+    def after(self, evidence: Evidence, quiet_windows: int) -> "Held":
+        """Return it after a window: shown once it holds, quiet often enough it does no more."""
+        if evidence == "shown":
+            return Held(holds=True)
+        if not self.holds or evidence == "between":
+            return Held(holds=self.holds)
+        quiet = self.quiet + 1
+        return Held() if quiet >= quiet_windows else Held(holds=True, quiet=quiet)
+
+
+def level(false_discovery_ppm: int, width_ms: int) -> float:
+    """Return the level for a window of this width that leaves so many false ones in a week."""
+    return false_discovery_ppm / PPM * min(1.0, width_ms / WEEK_MS)
+
+
+def discoveries(p_values: Mapping[str, float], q: float) -> frozenset[str]:
+    """Return the segments told apart from chance at the false-discovery rate q.
+
+    Benjamini and Hochberg (1995): of the m p-values in order, all up to the largest with
+    p_(k) <= k q / m.
+    """
+    ordered = sorted(p_values, key=lambda name: (p_values[name], name))
+    count = 0
+    for place, name in enumerate(ordered, 1):
+        if p_values[name] <= place * q / len(ordered):
+            count = place
+    return frozenset(ordered[:count])
+
+
+def tail(z: float) -> float:
+    """Return P(Z > z) of a standard normal."""
+    return 0.5 * erfc(z / sqrt(2))
+
+
+def shares_p(part: int, whole: int, part_0: int, whole_0: int) -> float:
+    """Return the one-sided p-value that a share is larger than another (pooled normal test).
+
+    1 where there is no difference to test: one of them has no whole, or all are alike.
+    """
+    if whole <= 0 or whole_0 <= 0:
+        return 1.0
+    pooled = (part + part_0) / (whole + whole_0)
+    variance = pooled * (1 - pooled) * (1 / whole + 1 / whole_0)
+    return 1.0 if variance <= 0 else tail((part / whole - part_0 / whole_0) / sqrt(variance))
+
+
+def drifted(
+    drift: float, part: int, whole: int, usual: float, usual_whole: float, delta_ppm: int
+) -> float:
+    """Return Page and Hinkley's statistic after a window, in shares of a usual day's customers.
+
+    It is m_T - min m_t of the sums of (part - (usual + delta) x whole) / usual_whole: it falls
+    back to 0 whenever nothing has come together (Page 1954; Hinkley 1971).
+    """
+    return max(0.0, drift + (part - (usual + delta_ppm / PPM) * whole) / usual_whole)
+
+
+class Ratio(NamedTuple):
+    """A mean against the usual one: their ratio, and the standard error of its logarithm."""
+
+    value: float
+    log_error: float
+
+    @property
+    def interval(self) -> Interval:
+        """Its 95 % interval; waits are skewed, so it is one of the logarithm."""
+        half = Z95 * self.log_error
+        return Interval(self.value / exp(half), self.value * exp(half))
+
+    @property
+    def p_value(self) -> float:
+        """The one-sided p-value that the mean is larger than usual."""
+        return tail(log(self.value) / self.log_error) if self.value > 0 else 1.0
+
+
+def scatter(groups: Iterable[Iterable[tuple[int, int]]]) -> float | None:
+    """Return the squared coefficient of variation of one contact, from sums of many.
+
+    A group is some (count, total) that are alike; contacts of one cell need not be independent,
+    so this says more than their variance: it is what sums scatter by (a quasi-likelihood's
+    dispersion, Wedderburn 1974). None below 5 degrees of freedom.
+    """
+    squares, freedom = 0.0, 0
+    for group in groups:
+        cells = [(n, total) for n, total in group if n > 0]
+        count, total = sum(n for n, _ in cells), sum(each for _, each in cells)
+        if len(cells) < 2 or total <= 0:
+            continue
+        mean = total / count
+        squares += sum((each - mean * n) ** 2 / (n * mean * mean) for n, each in cells)
+        freedom += len(cells) - 1
+    return squares / freedom if freedom >= _FREEDOM_MIN else None
+
+
+_FREEDOM_MIN: Final = 5

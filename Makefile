@@ -45,6 +45,7 @@ lint: $(VENV)/.ready ## format, types, import contracts, deployment files
 	$(VENV)/bin/check-jsonschema --quiet --builtin-schema vendor.compose-spec docker-compose.yml
 	$(VENV)/bin/compose-lint check --config deploy/compose-lint.yml --strict-config --no-env --quiet --skip-suppressed --fail-on low docker-compose.yml
 	$(VENV)/bin/hadolint --failure-threshold info deploy/Dockerfile
+	@deploy/check-monitoring
 
 .kafka/.ready: deploy/kafka/pom.xml
 	@command -v java >/dev/null && command -v mvn >/dev/null || { echo "Kafka needs Java 17 and Maven: apt-get install default-jre-headless maven" >&2; exit 1; }

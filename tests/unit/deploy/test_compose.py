@@ -1,6 +1,7 @@
 """What must stay true of docker-compose.yml, whoever edits it; its syntax is linted."""
 
 import hashlib
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,7 @@ def test_every_container_can_do_as_little_as_possible(name: str) -> None:
 def test_every_image_has_a_version(name: str) -> None:
     """`latest` is another program tomorrow."""
     tag = services()[name]["image"].partition(":")[2]
-    assert tag[:1].isdigit() or tag[:2] == "v3"
+    assert re.fullmatch(r"v?\d+(\.\d+)+", tag)
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -84,8 +85,9 @@ def test_only_the_page_can_be_reached_and_only_from_this_machine() -> None:
 def test_prometheus_reaches_what_it_watches_and_nothing_else() -> None:
     """It is in one network, and in that are our processes and no store or log."""
     assert networks(services()["prometheus"]) == {"watch"}
+    assert networks(services()["alertmanager"]) == {"watch"}
     watched = {name for name, each in services().items() if "watch" in networks(each)}
-    assert watched - {"prometheus"} == {
+    assert watched - {"prometheus", "alertmanager"} == {
         name for name, each in ours().items() if not is_one_shot(each)
     }
 

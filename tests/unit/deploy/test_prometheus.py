@@ -1,4 +1,4 @@
-"""What is watched. promtool is not at hand in `make lint`: names and ports are pinned here."""
+"""What is watched: a name for each service, at its port."""
 
 import yaml
 
@@ -8,7 +8,7 @@ CONFIG = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text("ut
 
 
 def test_every_process_of_ours_is_watched_at_its_port() -> None:
-    """A job for each service that goes on, at each of its addresses, and Prometheus itself."""
+    """A job for each service that goes on, at each of its addresses, and who watches."""
     addresses = {}
     for job in CONFIG["scrape_configs"]:
         assert set(job) <= {"job_name", "static_configs", "dns_sd_configs"}
@@ -20,6 +20,8 @@ def test_every_process_of_ours_is_watched_at_its_port() -> None:
             addresses[job["job_name"]] = [f"{name}:{found['port']}" for name in found["names"]]
     running = {name for name, each in ours().items() if not is_one_shot(each)}
     assert addresses == {name: [f"{name}:8080"] for name in running} | {
-        "prometheus": ["localhost:9090"]
+        "prometheus": ["localhost:9090"],
+        "alertmanager": ["alertmanager:9093"],
     }
-    assert set(CONFIG) == {"global", "scrape_configs"}
+    told = CONFIG["alerting"]["alertmanagers"]
+    assert told == [{"static_configs": [{"targets": addresses["alertmanager"]}]}]

@@ -8,9 +8,13 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
+from pnl.alert_answers import answered as alert_answered
+from pnl.alert_answers import explained as alert_explained
+from pnl.alert_answers import listed as alerts_listed
 from pnl.auditor.notices import resume
 from pnl.control import Answer
 from pnl.data_checks import data_findings
+from pnl.delivering.checks import delivery_findings
 from pnl.errors import UserError
 from pnl.findings import as_json, failed
 from pnl.periods.answer import close, listing
@@ -85,8 +89,9 @@ def _resume(books: Books, reports: Reports, args: Mapping[str, Any]) -> Answer:
 
 def _doctor(books: Books, reports: Reports, args: Mapping[str, Any]) -> Answer:
     """Answer the part of `pnl doctor` that needs log and store."""
-    del args
     findings = data_findings(books, reports)
+    routes = args.get("routes", ())  # of an older command: none
+    findings += delivery_findings(books.log, routes, SystemClock().now_ms())
     return Answer(json.dumps([as_json(each) for each in findings]), failed=failed(findings))
 
 
@@ -118,10 +123,30 @@ def _rates_list(books: Books, reports: Reports, args: Mapping[str, Any]) -> Answ
     return listed(reports, args)
 
 
+def _alerts_list(books: Books, reports: Reports, args: Mapping[str, Any]) -> Answer:
+    """Answer `pnl alerts list`."""
+    del books
+    return alerts_listed(reports, args)
+
+
+def _alerts_why(books: Books, reports: Reports, args: Mapping[str, Any]) -> Answer:
+    """Answer `pnl alerts why`."""
+    del books
+    return alert_explained(reports, args)
+
+
+def _alerts_answer(books: Books, reports: Reports, args: Mapping[str, Any]) -> Answer:
+    """Answer `pnl alerts ack`, `snooze` and `unsnooze`."""
+    return alert_answered(reports, books.log, args, SystemClock().now_ms())
+
+
 ANSWERS: Final[Mapping[str, Answering]] = {
     "status": _status,
     "report": _report,
     "explain": _explain,
+    "alerts_list": _alerts_list,
+    "alerts_why": _alerts_why,
+    "alerts_answer": _alerts_answer,
     "rates_import": _rates_import,
     "rates_list": _rates_list,
     "verify": _verify,

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
+from pnl.cli.alerting import alerts
 from pnl.cli.closing import close
 from pnl.cli.cluster import migrate, rebuild, repair, resume, topics, worker
 from pnl.cli.ending import INTERRUPTED_TEXT, end_on_signals, ending
@@ -259,6 +260,7 @@ app.command(epilog="Example:  pnl whatif --staffing -10%")(whatif)
 app.command(epilog="Example:  pnl lift trial.csv --treatment called --outcome bought")(lift)
 app.add_typer(topics)
 app.add_typer(rates)
+app.add_typer(alerts)
 app.add_typer(migrate)
 app.add_typer(worker)
 app.command(epilog='Example:  pnl resume --reason "batch 1-0-7 was repaired"')(resume)

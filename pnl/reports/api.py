@@ -9,6 +9,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Protocol
 
+from pnl.reports.alerts import AlertExplained, AlertQuery, Alerts, OpenAlerts
 from pnl.reports.evidence import (
     ContactExplained,
     DataQuality,
@@ -78,6 +79,18 @@ class ReportsApi(Protocol):
         self, scope: Scope, line: str | None = None, cursor: str | None = None, rows: int = 50
     ) -> EntriesPage:
         """Return the entries behind a line (None: all lines), newest first."""
+        ...
+
+    def alerts(self, query: AlertQuery) -> Alerts:
+        """Return the alerts asked for, newest first; what is fading stands apart."""
+        ...
+
+    def alert(self, alert_id: str) -> AlertExplained | None:
+        """Return an alert with its history, the answers to it and its deliveries."""
+        ...
+
+    def open_alerts(self) -> OpenAlerts:
+        """Return how many alerts are open, and the worst of them."""
         ...
 
     def freshness(self) -> Freshness:

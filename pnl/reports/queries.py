@@ -11,6 +11,16 @@ from types import MappingProxyType
 from typing import Final
 
 from pnl.reports import contacts as contacts_report
+from pnl.reports.alerts import (
+    AlertExplained,
+    AlertQuery,
+    Alerts,
+    OpenAlerts,
+    alerts,
+    alerts_mark,
+    explain_alert,
+    open_alerts,
+)
 from pnl.reports.as_reported import closing_if_any, reported_statement
 from pnl.reports.catalogue import sheet_report
 from pnl.reports.contact_list import contact_list
@@ -77,7 +87,7 @@ class Reports:
 
     def version(self) -> tuple[int, ...]:
         """Return a cheap mark that changes whenever any figure may have changed."""
-        return version(self.store)
+        return (*version(self.store), *alerts_mark(self.store))
 
     def statement(
         self, scope: Scope, by: tuple[str, ...] = (), view: View = "restated"
@@ -173,6 +183,18 @@ class Reports:
     ) -> EntriesPage:
         """Return the entries behind a line (None: all lines), newest first."""
         return entries(self.store, self.policy, as_of(self.store), scope, line, cursor, rows)
+
+    def alerts(self, query: AlertQuery) -> Alerts:
+        """Return the alerts asked for, newest first; what is fading stands apart."""
+        return alerts(self.store, query)
+
+    def alert(self, alert_id: str) -> AlertExplained | None:
+        """Return an alert with its history, the answers to it and its deliveries."""
+        return explain_alert(self.store, alert_id)
+
+    def open_alerts(self) -> OpenAlerts:
+        """Return how many alerts are open, and the worst of them."""
+        return open_alerts(self.store)
 
     def freshness(self) -> Freshness:
         """Return how current the figures are."""

@@ -26,6 +26,7 @@ _PLACES: Final[Mapping[str, str]] = {
     "guardrails": "pnl.reports.guardrails:GUARDRAILS",
     "customers": "pnl.reports.customers:CUSTOMERS",
     "churn": "pnl.reports.churn:CHURN",
+    "live": "pnl.reports.live:LIVE",
     "outcomes": "pnl.reports.outcomes:OUTCOMES_REPORT",
 }
 """Name -> module:attribute of its SheetReport, in the order in which they are listed."""

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
+from pnl.reports.churn_score import score_sheet
 from pnl.reports.churn_words import DEFINITIONS, why
 from pnl.reports.grouping import key_heads
 from pnl.reports.options import choice, whole
@@ -17,7 +18,7 @@ from pnl.reports.sql import Where, bounds_of, during, filtered
 from processors.confidence import wilson
 
 SEGMENTS: Final = ("queue", "team", "channel")
-VIEWS: Final = ("customers", "segments")
+VIEWS: Final = ("customers", "segments", "score")
 STATES: Final = ("all", "rising", "fading", "high")
 LISTED_MAX: Final = 10_000
 SHARE_MIN: Final = 30
@@ -86,8 +87,10 @@ _COUNTS: Final = (
 
 
 def make(asking: Asking) -> Sheet:
-    """Return the list of customers, or with `--by` the segments of their last contact."""
+    """Return the list of customers, with `--by` the segments of their last contact, the score."""
     view = choice(asking.options, "view", VIEWS)
+    if view == "score":
+        return score_sheet(asking)
     by = asking.by or (("queue",) if view == "segments" else ())
     return _segments(replace(asking, by=by)) if by else _customers(asking)
 
@@ -158,11 +161,13 @@ def _segments(asking: Asking) -> Sheet:
         f" GROUP BY {', '.join(keys)} ORDER BY {', '.join(keys)}",
         where.parameters,
     )
+    (whole_row,) = asking.store.query(f"SELECT {_COUNTS} FROM ({_ROWS}{where})", where.parameters)
     return asking.sheet(
         "churn",
         "Customers at high risk, by the segment of their last contact",
         (*key_heads(asking.by), *SHARES),
         [(*(each[f"key_{i}"] for i in range(len(keys))), *_shares(each)) for each in rows],
+        total=(*("" for _ in keys), *_shares(whole_row)) if rows else None,
         notes=_notes(_counted(asking)),
     )
 
@@ -227,7 +232,7 @@ CHURN: Final = SheetReport(
     make=make,
     dimensions=SEGMENTS,
     options={
-        "view": "customers or segments [customers]",
+        "view": "customers, segments or score [customers]",
         "state": "all, rising, fading or high [all]",
         "customer": "one customer by its id",
         "limit": "customers in the list [100]",

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from pnl.reports.churn_score import DEFINITION
 from pnl.reports.service_words import WORDS
 
 SIGNAL_WORDS: Final[Mapping[str, str]] = {
@@ -44,6 +45,7 @@ DEFINITIONS: Final[Mapping[str, str]] = {
     "CHU-METHOD": "What the risk is made of: contract, bgnbd, pnbd, or observed (Kaplan-Meier"
     " before a fit); and which fit, by day and content.",
     "CHU-ASOF": "When the fact happened that moved the risk last.",
+    "CHU-TENTH": DEFINITION,
     "CHU-CONTACT": "The customer's latest handled contact, with its queue, team and channel.",
 }
 

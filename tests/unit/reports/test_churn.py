@@ -1,16 +1,24 @@
 """`pnl report churn`: whom to call, and why."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pnl.fitting.churn import fit_churn
+from pnl.fitting.model_file import JudgedPart, TenthPart, text_of
+from pnl.fitting.told import model_file
 from pnl.reports.churn_words import SIGNAL_WORDS, why
 from pnl.reports.model import BadRequest, Scope
 from pnl.reports.queries import Reports
 from pnl.reports.sheet import Sheet
 from processors.churn_signals import SIGNALS
+from processors.policy import Policy
 from processors.signal_records import ChurnReason, ChurnRecord
+from sinks.store import Store
+from streams.clock import ManualClock
 from tests.support.books import Books, at
+from tests.support.cdnow import CALIBRATED, bought
 
 ALL = Scope(currency="GBP")
 NOW = "2024-06-10"
@@ -89,13 +97,16 @@ def test_a_state_is_that_of_the_definitions(watched: Reports, state: str, found:
 
 def test_segments_count_customers_and_give_no_share_of_a_few(watched: Reports) -> None:
     """A row per value; below 30 customers no share, with an unknown margin no sum."""
-    rows = told(watched.sheet("churn", ALL, options={"view": "segments"}))
+    sheet = watched.sheet("churn", ALL, options={"view": "segments"})
+    rows = told(sheet)
     assert [(row["queue"], row["customers"], row["high"]) for row in rows] == [
         ("returns", 4, 1),
         ("sales", 1, 0),
     ]
     assert all(row["high_ppm"] is None for row in rows)
     assert [row["at_risk_minor"] for row in rows] == [None, 5_000]
+    assert sheet.total is not None
+    assert sheet.total[1:3] == (5, 1)
 
 
 def test_a_share_of_enough_customers_has_its_interval(books: Books, reports: Reports) -> None:
@@ -123,6 +134,32 @@ def test_empty_books_have_nobody_at_risk(reports: Reports) -> None:
     """No rows, and no label."""
     sheet = reports.sheet("churn", ALL)
     assert (sheet.rows, sheet.label) == ((), "")
+
+
+def test_the_score_stands_beside_what_happened(store: Store, tmp_path: Path) -> None:
+    """Tenths of the kept model; without a model, or one that was not judged, a sentence."""
+    path = tmp_path / "churn.json"
+    kept = Reports(store, Policy(), ManualClock(0), model=path)
+    assert "no model yet" in kept.sheet("churn", ALL, options={"view": "score"}).notes[0]
+    judged = JudgedPart(
+        as_of="1998-04-01",
+        until="1998-06-30",
+        customers=100,
+        auc=0.8,
+        baseline_auc=0.79,
+        brier=0.1,
+        log_loss=0.3,
+        tenth_gap_max=0.05,
+        tenths=(TenthPart(customers=100, predicted=0.5, actual=0.55),),
+    )
+    file = model_file(fit_churn(bought(), CALIBRATED), "GBP", judged=judged)
+    path.write_text(text_of(file), "utf-8")
+    sheet = kept.sheet("churn", ALL, options={"view": "score"})
+    (row,) = told(sheet)
+    assert (row["tenth"], row["predicted_ppm"], row["actual_ppm"]) == (1, 500_000, 550_000)
+    assert row["actual_ppm_low"] < 550_000 < row["actual_ppm_high"]
+    assert "AUC 0.800" in sheet.notes[1]
+    assert sheet.label == "calibrated"
 
 
 def test_every_signal_has_words() -> None:

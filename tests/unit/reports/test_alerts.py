@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
 from pnl.alert_answers import Asked, answer_alert, explained, listed
@@ -216,7 +217,7 @@ def test_each_kind_says_what_would_clear_it() -> None:
 
 def _actions(log: EventLog, partition: int) -> list[AlertAction]:
     records = log.read(ALERT_ACTIONS, partition, 0, 500)
-    return [made.msgspec.json.decode(r.value or b"", type=AlertAction) for r in records]
+    return [msgspec.json.decode(r.value or b"", type=AlertAction) for r in records]
 
 
 def _last(log: EventLog, subject: str) -> AlertAction:

@@ -32,6 +32,8 @@ ALERT_ACTIONS: Final = "pnl.alert-actions.v1"
 DELIVERIES: Final = "pnl.deliveries.v1"
 
 JOURNEYS_STATE: Final = "pnl.journeys-state.v1"
+SIGNALS_STATE: Final = "pnl.signals-state.v1"
+SIGNALS_TABLE: Final = "pnl.signals-table.v1"
 CARD: Final = "pnl.topics.v1"
 
 PARTITIONS_DEFAULT: Final = 4
@@ -97,8 +99,15 @@ NOTICES: Final = (
     ),
 )
 """What is about the others and not stored beside them."""
-STATES: Final = {"journeys": JOURNEYS_STATE}
-"""Where a group's state lies when it is not kept in the log's own file."""
+STATES: Final = {
+    "journeys": JOURNEYS_STATE,
+    "signals": SIGNALS_STATE,
+    "signals-faust": SIGNALS_TABLE,
+}
+"""Where a group's state lies when it is not kept in the log's own file.
+
+Signals have a group for each of their hosts, who keep their state in different ways.
+"""
 TOPICS: Final = {topic.name: topic for topic in INPUTS + OUTPUTS + SIGNALS + NOTICES}
 INPUT_NAMES: Final = tuple(topic.name for topic in INPUTS)
 SOURCE_NAMES: Final = tuple(name for name in INPUT_NAMES if name != PERIODS)

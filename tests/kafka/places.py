@@ -7,10 +7,9 @@ from confluent_kafka.cimpl import NewTopic
 
 from streams.kafka_log import KafkaLog
 from streams.kafka_settings import KafkaSettings
-from streams.topics import TOPICS
+from streams.topics import STATES, TOPICS
 from tests.support.kafka_broker import Cluster
 
-STATES = {"journeys": "pnl.journeys-state.v1"}
 QUICK = {
     "session.timeout.ms": "6000",
     "heartbeat.interval.ms": "500",

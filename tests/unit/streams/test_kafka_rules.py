@@ -26,6 +26,7 @@ from streams.topics import (
     JOURNEYS_STATE,
     LEDGER,
     ORDERS,
+    STATES,
     TOPICS,
 )
 
@@ -64,7 +65,7 @@ def test_what_we_create_breaks_no_rule(name: str) -> None:
 
 def test_every_topic_has_its_rules() -> None:
     """The table of topics, the state and the card are all there is on the cluster."""
-    assert ROLES.keys() == {*TOPICS, JOURNEYS_STATE, CARD}
+    assert ROLES.keys() == {*TOPICS, *STATES.values(), CARD}
 
 
 GRAVE = {

@@ -1,0 +1,72 @@
+"""Faust's Kafka consumer, made to read what is committed, from where the state says.
+
+Law: a record of a transaction that was aborted is never seen, and what is read next is decided by
+the state alone. Faust reads uncommitted records by default, and may commit past a record that it
+has not handled (faust-streaming#606), so what its group committed decides nothing here.
+
+Four private names of Faust and aiokafka are used; each is asserted, so that a release without them
+stops a host at its start.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Final
+
+from aiokafka import AIOKafkaConsumer  # type: ignore[import-untyped]
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+from mode.threads import WorkerThread
+
+COMMITTED: Final = "read_committed"
+FETCH_WAIT_MS: Final = 100
+"""Faust lets a broker hold a fetch for 1,500 ms, and a partition that was just emptied waits for
+the fetch of the others to come back."""
+Places = Callable[[], Mapping[TP, int]]
+
+
+class _Daemon(WorkerThread):
+    """Does not keep a process alive that has to end."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401 - Faust's own
+        super().__init__(*arguments, **named)
+        self.daemon = True
+
+
+class _Thread(driver.AIOKafkaConsumerThread):
+    def _create_consumer(self, loop: asyncio.AbstractEventLoop) -> AIOKafkaConsumer:
+        consumer = super()._create_consumer(loop)
+        _set(consumer, "_isolation_level", COMMITTED)
+        _set(consumer, "_fetch_max_wait_ms", FETCH_WAIT_MS)
+        return consumer
+
+
+class CommittedConsumer(driver.Consumer):
+    """Reads committed records, each partition from the place that the transport is told."""
+
+    def _new_consumer_thread(self) -> _Thread:
+        return _Thread(self, loop=self.loop, beacon=self.beacon, Worker=_Daemon)
+
+    async def perform_seek(self) -> None:
+        """Go to where the state says; what was committed is only for those who watch."""
+        await super().perform_seek()
+        transport = self.transport
+        assert isinstance(transport, CommittedTransport)
+        assigned = self.assignment()
+        places = {tp: at for tp, at in transport.places().items() if tp in assigned}
+        await self.seek_wait(places)
+        for tp, at in places.items():
+            # Or what is handled before it would be kept to be committed, for ever.
+            self._committed_offset[tp] = at or None
+
+
+class CommittedTransport(driver.Transport):
+    """Makes such consumers. `places` says, for the partitions that are owned, where to read on."""
+
+    Consumer: ClassVar[type[Any]] = CommittedConsumer
+    places: Places
+
+
+def _set(consumer: AIOKafkaConsumer, name: str, value: object) -> None:
+    if not hasattr(consumer, name):
+        raise RuntimeError(f"aiokafka has no {name} any more: committed reads need another way")
+    setattr(consumer, name, value)

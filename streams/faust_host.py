@@ -1,0 +1,362 @@
+"""Signals on Faust: one agent over the derived topics, and a table that is a changelog's fold.
+
+Law: at least once with the same result. A step writes its signals and waits for them, then its
+state; the state holds the places up to which it goes, and they alone decide what is read next. So
+whatever ends this process, the next one repeats at most the last step, with the same identities.
+
+What Faust 0.15.3 is known to do, and what keeps it from hurting here (docs/signals.md says more):
+
+* commits past a record in flight, acknowledges on an exception: places lie in the state, and
+  `CommittedConsumer` seeks to them; what the group committed is never asked.
+* reads uncommitted records: `streams.faust_committed`.
+* state ahead of the offsets, changelog written in parts: `streams.signal_steps`.
+* windows by the wall clock, closed for one partition of many, keys lost to expiry: no window of
+  Faust is used; handlers keep their own, in event time.
+* `exactly_once` sends outside its transaction: not used.
+* consumers that stop or stall, recovery that hangs: a host says how many records it has handled
+  and whether it is ready; who runs it compares that with the log and ends a host that stands still.
+* a failed write of the changelog is only logged: a step waits for each of its writes.
+"""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any, Final, cast
+
+import faust
+from faust.exceptions import FaustError
+from faust.sensors.prometheus import setup_prometheus_sensors
+from faust.types import TP, EventT
+from prometheus_client import CollectorRegistry
+
+from streams.clock import Clock
+from streams.dead_letters import dead_letter
+from streams.faust_committed import CommittedTransport
+from streams.faust_settings import FaustSettings, credentials_of
+from streams.invalid import Invalid, Refused
+from streams.kafka_settings import MESSAGE_BYTES_MAX
+from streams.log import LogFailed, Record, TopicPartition
+from streams.signal_host import Arrived, Draft, Emitted, SignalHandler, apply_each
+from streams.signal_steps import Table
+from streams.topics import DEAD_LETTERS
+
+BATCH: Final = 200
+BATCH_SECONDS: Final = 0.02
+"""How long records are gathered into one step: a step costs a fixed number of writes."""
+TICK: Final = timedelta(seconds=1)
+METRICS: Final = "pnl_faust"
+_LOOK_SECONDS: Final = 0.05
+
+
+class _ChangelogTable(faust.Table[bytes, bytes]):
+    """A plain table whose records are folded by partition, in place of a dictionary."""
+
+    tables: dict[int, Table]
+    epoch: int
+    recovered: bool = False
+
+    def apply_changelog_batch(self, batch: Iterable[EventT[Any]]) -> None:
+        """Take over records of the changelog, in their order."""
+        for event in batch:
+            message = event.message
+            assert message.key is not None
+            self.tables[message.partition].replay(message.key, message.value)
+
+    async def on_rebalance(
+        self, assigned: set[TP], revoked: set[TP], newly_assigned: set[TP], generation_id: int = 0
+    ) -> None:
+        """Forget what is not ours, and what will be read anew."""
+        changelog = self.changelog_topic_name
+        self.tables = {
+            tp.partition: self.tables.get(tp.partition, Table(self.epoch))
+            if tp not in newly_assigned
+            else Table(self.epoch)
+            for tp in assigned
+            if tp.topic == changelog
+        }
+        await super().on_rebalance(assigned, revoked, newly_assigned, generation_id)
+
+    async def on_recovery_completed(self, active_tps: set[TP], standby_tps: set[TP]) -> None:
+        """Take over what was read."""
+        for table in self.tables.values():
+            table.take_over()
+        self.recovered = True
+        await super().on_recovery_completed(active_tps, standby_tps)
+
+
+class FaustHost:
+    """Runs a handler on Faust, in a thread with a loop of its own, until it is stopped."""
+
+    def __init__(
+        self,
+        settings: FaustSettings,
+        handler: SignalHandler,
+        clock: Clock,
+        registry: CollectorRegistry,
+        *,
+        tick: timedelta = TICK,
+    ) -> None:
+        self._tick_ms = tick // timedelta(milliseconds=1)
+        self._settings = settings
+        self._handler = handler
+        self._clock = clock
+        self._registry = registry
+        self._stopping = threading.Event()
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="faust", daemon=True)
+        self._app: faust.App | None = None
+        self._table: _ChangelogTable | None = None
+        self.fault: BaseException | None = None
+        """What ended it; None while nothing did."""
+        self.handled = 0
+        """How many records it has handled since its start."""
+        self.refused = 0
+        """How many of them became dead letters."""
+        self.ticks = 0
+        """How often time did its part."""
+
+    def start(self) -> None:
+        """Begin; what comes of it shows in `is_ready` and `fault`."""
+        self._thread.start()
+
+    def wait(self, wait: timedelta) -> bool:
+        """Wait for its end; return whether it has ended."""
+        return self._ended.wait(wait.total_seconds())
+
+    def stop(self, limit: timedelta) -> bool:
+        """Leave the group; return whether that was done within the limit."""
+        self._stopping.set()
+        return self.wait(limit)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether its partitions are known and their state restored."""
+        app, table = self._app, self._table
+        return app is not None and table is not None and table.recovered and not app.rebalancing
+
+    def positions(self) -> dict[TopicPartition, int]:
+        """Return the next offset of each partition that is owned; from any thread."""
+        tables = dict(self._table.tables) if self._table is not None else {}
+        return {
+            TopicPartition(topic, partition): table.positions.get(topic, 0)
+            for partition, table in tables.items()
+            for topic in self._settings.topics
+        }
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._main())
+        except BaseException as error:  # noqa: BLE001 - kept: who runs the host ends with it
+            self._fail(error)
+        finally:
+            self._ended.set()
+
+    def _fail(self, error: BaseException) -> None:
+        if self.fault is None:
+            known = isinstance(error, FaustError | LogFailed) or _is_of_the_log(error)
+            self.fault = LogFailed(f"Faust: {error!r}") if known else error
+        self._stopping.set()
+
+    async def _main(self) -> None:
+        self._lock = asyncio.Lock()
+        app = self._app = self._made()
+        ticked = self._clock.now_ms()
+        try:
+            await app.start()
+            while not self._stopping.is_set():
+                if app.crashed:
+                    raise LogFailed(f"Faust gave up: {app.crash_reason!r}")
+                await asyncio.sleep(_LOOK_SECONDS)
+                now = self._clock.now_ms()
+                if abs(now - ticked) >= self._tick_ms:
+                    ticked = now
+                    await self._tick(now)
+        finally:
+            await app.stop()
+
+    def _made(self) -> faust.App:
+        settings = self._settings
+        app = faust.App(
+            settings.prefix + settings.group,
+            broker=settings.brokers(),
+            broker_credentials=credentials_of(settings.client),
+            broker_session_timeout=settings.seconds("session.timeout.ms", 45.0),
+            broker_heartbeat_interval=settings.seconds("heartbeat.interval.ms", 3.0),
+            broker_max_poll_interval=settings.seconds("max.poll.interval.ms", 300.0),
+            consumer_auto_offset_reset="earliest",
+            producer_acks=-1,
+            producer_max_request_size=MESSAGE_BYTES_MAX,
+            topic_allow_declare=False,
+            topic_disable_leader=True,
+            topic_partitions=settings.partitions,
+            table_standby_replicas=0,
+            store="memory://",
+            stream_wait_empty=False,
+            key_serializer="raw",
+            value_serializer="raw",
+            web_enabled=False,
+            autodiscover=False,
+            datadir=str(settings.folder),
+        )
+        transport = CommittedTransport(app.conf.broker_consumer, app)
+        transport.places = self._places
+        app.transport = transport
+        setup_prometheus_sensors(app, registry=self._registry, name_prefix=METRICS)
+        self._table = self._changelog_of(app)
+        topic = app.topic(
+            *(settings.prefix + name for name in settings.topics), key_type=bytes, value_type=bytes
+        )
+
+        async def signals(stream: faust.StreamT[bytes]) -> AsyncIterator[None]:
+            await self._consume(stream)
+            yield
+
+        app.agent(topic, concurrency=1, name="signals")(signals)
+        app.finalize()
+        return app
+
+    def _changelog_of(self, app: faust.App) -> _ChangelogTable:
+        settings = self._settings
+        topic = app.topic(
+            settings.prefix + settings.changelog,
+            key_type=bytes,
+            value_type=bytes,
+            partitions=settings.partitions,
+            compacting=True,
+            acks=False,
+            internal=True,
+            allow_empty=True,
+            maxsize=131_072,
+        )
+        table = _ChangelogTable(
+            app,
+            name="signals",
+            key_type=bytes,
+            value_type=bytes,
+            partitions=settings.partitions,
+            changelog_topic=topic,
+        )
+        table.tables, table.epoch = {}, settings.epoch
+        app.tables.add(table)
+        return table
+
+    def _places(self) -> dict[TP, int]:
+        prefix = self._settings.prefix
+        return {
+            TP(prefix + place.topic, place.partition): at for place, at in self.positions().items()
+        }
+
+    async def _consume(self, stream: faust.StreamT[bytes]) -> None:
+        """Take steps; what fails ends the host, and is acknowledged by nobody who counts."""
+        try:
+            batches = cast("faust.Stream[bytes]", stream).take_events(BATCH, within=BATCH_SECONDS)
+            async for events in batches:
+                async with self._lock:
+                    await self._arrived(events)
+        except Exception as error:  # noqa: BLE001 - kept: who runs the host ends with it
+            self._fail(error)
+            await asyncio.Event().wait()
+
+    async def _tick(self, now: int) -> None:
+        """Let time do its part, in every partition that is owned."""
+        assert self._table is not None
+        async with self._lock:
+            for partition, table in list(self._table.tables.items()):
+                if self._is_at_rest():
+                    return
+                draft = Draft(table.state)
+                emitted = self._handler.tick(draft, partition, now)
+                if emitted or draft.changes:
+                    await self._step(partition, table, draft, {}, emitted)
+            self.ticks += 1
+
+    def _is_at_rest(self) -> bool:
+        return not self.is_ready or self._stopping.is_set()
+
+    async def _arrived(self, events: Sequence[EventT[Any]]) -> None:
+        """Take one step in each partition number that the records are of.
+
+        What came before the last rebalance is passed over: it is read again from the state's place.
+        """
+        assert self._app is not None
+        assert self._table is not None
+        generation = self._app.consumer_generation_id
+        by_partition: dict[int, list[EventT[Any]]] = {}
+        for event in events:
+            if event.message.generation_id == generation:
+                by_partition.setdefault(event.message.partition, []).append(event)
+        for partition, part in by_partition.items():
+            table = self._table.tables.get(partition)
+            if table is None or self._is_at_rest():
+                continue
+            await self._records(partition, table, [self._arrival(event) for event in part])
+
+    async def _records(self, partition: int, table: Table, arrivals: Sequence[Arrived]) -> None:
+        positions = dict(table.positions)
+        new: list[Arrived] = []
+        for arrived in arrivals:
+            if arrived.offset >= positions.get(arrived.topic, 0):
+                positions[arrived.topic] = arrived.offset + 1
+                new.append(arrived)
+        if not new:
+            return
+        draft = Draft(table.state)
+        emitted, refused = apply_each(self._handler, draft, new)
+        letters = [self._letter(new[index], problem) for index, problem in refused]
+        if await self._step(partition, table, draft, positions, [*emitted, *letters]):
+            self.handled += len(new)
+            self.refused += len(letters)
+
+    async def _step(
+        self,
+        partition: int,
+        table: Table,
+        draft: Draft,
+        positions: Mapping[str, int],
+        emitted: Sequence[Emitted],
+    ) -> bool:
+        """Write signals, then state, waiting for both; False where the partition was lost."""
+        app, changelog = self._app, self._table
+        assert app is not None
+        assert changelog is not None
+        generation = app.consumer_generation_id
+        prefix = self._settings.prefix
+        sent = [
+            await app.producer.send(
+                prefix + each.topic, each.key, each.value, partition, None, None
+            )
+            for each in emitted
+        ]
+        await asyncio.gather(*sent)
+        if app.rebalancing or app.consumer_generation_id != generation:
+            return False
+        records = table.step(positions, draft.changes)
+        await asyncio.gather(
+            *(changelog.send_changelog(partition, key, value) for key, value in records)
+        )
+        return True
+
+    def _arrival(self, event: EventT[Any]) -> Arrived:
+        message = event.message
+        return Arrived(
+            message.topic.removeprefix(self._settings.prefix),
+            message.partition,
+            message.offset,
+            self._settings.epoch,
+            round(message.timestamp * 1000),
+            message.key,
+            message.value,
+        )
+
+    def _letter(self, arrived: Arrived, problem: Refused) -> Emitted:
+        topic, partition, offset, epoch, logged_at, key, value = arrived
+        record = Record(topic, partition, offset, logged_at, key, value)
+        why = Invalid(problem.reason, problem.detail)
+        letter = dead_letter(record, epoch, why, self._settings.code_version)
+        return Emitted(DEAD_LETTERS, f"{topic}-{partition}-{offset}".encode(), letter)
+
+
+def _is_of_the_log(error: BaseException) -> bool:
+    """Say whether it comes from Kafka's client, which is not ours to mend."""
+    return type(error).__module__.startswith(("aiokafka", "mode"))

@@ -2,7 +2,6 @@
 
 import os
 import sys
-from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -13,7 +12,7 @@ from typer.exceptions import TyperException
 from pnl.cli.alerting import alerts
 from pnl.cli.closing import close
 from pnl.cli.cluster import migrate, rebuild, repair, resume, topics, worker
-from pnl.cli.ending import INTERRUPTED_TEXT, end_on_signals, ending
+from pnl.cli.ending import INTERRUPTED_TEXT, ending
 from pnl.cli.fitting import evaluate, fit
 from pnl.cli.lifting import lift
 from pnl.cli.options import (
@@ -269,13 +268,12 @@ app.command(epilog="Example:  pnl rebuild --accept-differences")(rebuild)
 app.command(epilog="Example:  pnl restate --from 2026-04-01")(restate)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and end the process with its exit code."""
-    end_on_signals()
+def run_command(arguments: list[str]) -> None:
+    """Run a command and end the process with its exit code."""
     if sys.flags.optimize:
         typer.echo("pnl: Python runs with -O, which switches checks off; unset it.", err=True)
         sys.exit(2)
-    code = outcome(list(sys.argv[1:] if arguments is None else arguments))
+    code = outcome(arguments)
     sys.stdout.flush()
     sys.stderr.flush()
     # All that is ours is closed by now. What is left is Python taking libraries apart, which

@@ -1,6 +1,8 @@
 """How a command ends: one function from what went wrong to a sentence and an exit code."""
 
+import os
 import signal
+from collections.abc import Sequence
 from types import FrameType
 
 from pnl.errors import CheckFailed, Exit, Interrupted, LawBreach, UserError
@@ -59,11 +61,17 @@ def _of_a_part(error: BaseException) -> tuple[str, Exit]:
     return sentence, Exit.FAILED
 
 
-def end_on_signals() -> None:
-    """Let SIGTERM end a command as Ctrl-C does, and Ctrl-C also where a shell had it ignored."""
+def end_on_signals(arguments: Sequence[str]) -> None:
+    """Let SIGTERM end a command as Ctrl-C does, and Ctrl-C also where a shell had it ignored.
+
+    A worker listens by itself once it runs; told to stop before, it holds nothing and ends with 0.
+    """
+    is_worker = arguments[:1] == ["worker"]
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         del number, frame
+        if is_worker:
+            os._exit(Exit.OK)
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, interrupt)

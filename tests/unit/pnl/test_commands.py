@@ -2,6 +2,8 @@
 
 import json
 import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -325,6 +327,34 @@ def test_an_import_that_is_stopped_loses_nothing(how: signal.Signals, tmp_path: 
     assert counts["applied"] + counts["duplicate"] == counts["read"] == 28_816
     booked = answer("report", "statement", cwd=tmp_path)["reconciliation"]
     assert booked["net_minor"] == 953_948_462
+
+
+WHILE_LOADING = """
+import os, signal, sys
+from pnl.cli import main
+class Told:
+    def find_spec(self, name, *rest):
+        if name == "pnl.cli.app":
+            os.kill(os.getpid(), signal.{how})
+sys.meta_path.insert(0, Told())
+main({arguments})
+"""
+
+
+@pytest.mark.parametrize("how", ["SIGTERM", "SIGINT"])
+@pytest.mark.parametrize(
+    ("arguments", "code"), [(["worker", "journeys"], 0), (["doctor"], 130), (["run"], 130)]
+)
+def test_a_command_can_be_stopped_while_it_is_loaded(
+    arguments: list[str], code: int, how: str
+) -> None:
+    """A worker that has not begun ends with 0, any other command as one that was not done."""
+    program = WHILE_LOADING.format(how=how, arguments=arguments)
+    done = subprocess.run(
+        [sys.executable, "-c", program], check=False, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == code
+    assert done.stderr.count("\n") == (1 if code else 0)
 
 
 def test_a_fault_in_a_thread_ends_the_process(tmp_path: Path, facts: Path) -> None:

@@ -16,8 +16,8 @@ from processors.detecting import Evidence, Held, discoveries, level, tail
 from processors.guardrails import Change, mean_change, pressure, share_change
 from processors.money import PPM
 from processors.signal_records import SEPARATOR
-from processors.usual import by_place, by_queue
-from processors.windows import NO_CREDITS, ZERO, Credits, Tally, Window
+from processors.usual import by_queue
+from processors.windows import NO_CREDITS, ZERO, Credits, Tally, Window, by_place
 from streams.facts import Millis
 
 _WEEK: Final = 7

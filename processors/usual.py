@@ -14,14 +14,14 @@ from processors.conditions import DAY_MS, HOUR_MS
 from processors.detecting import scatter
 from processors.guardrails import SAMPLE_MIN
 from processors.signal_records import SEPARATOR
-from processors.windows import ZERO, Tally, Window, bounds
+from processors.windows import ZERO, Tally, bounds
 from streams.facts import Millis
 
 WEEKS: Final = 4
 """DEF-RISE-S: the trailing 28 days, of which the same weekday."""
 
-Hours = Callable[[Millis], Window | None]
-"""The window of an hour by its start."""
+Hours = Callable[[Millis], Mapping[str, Tally]]
+"""The sums of an hour by "QUEUE NUL CHANNEL", by the hour's start."""
 
 
 class Waits(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -75,15 +75,6 @@ class Usual(msgspec.Struct, frozen=True, array_like=True, gc=False):
         return total
 
 
-def by_place(window: Window) -> dict[str, Tally]:
-    """Return the sums of a window by "QUEUE NUL CHANNEL", of all teams and currencies."""
-    sums: dict[str, Tally] = {}
-    for segment, part in window.parts.items():
-        place = SEPARATOR.join(segment.split(SEPARATOR, 2)[:2])
-        sums[place] = sums[place].plus(part.tally) if place in sums else part.tally
-    return sums
-
-
 def by_queue(places: Mapping[str, Tally]) -> dict[str, Tally]:
     """Return sums by queue of sums by place."""
     sums: dict[str, Tally] = {}
@@ -95,12 +86,12 @@ def by_queue(places: Mapping[str, Tally]) -> dict[str, Tally]:
 
 def usual_of(day: Millis, hours: Hours, zone: str) -> Usual:
     """Return what the local day that starts then is usually like."""
-    seen: list[dict[int, dict[str, Tally]]] = []
+    seen: list[dict[int, Mapping[str, Tally]]] = []
     for week in range(1, WEEKS + 1):
         start, end = bounds("1d", day + DAY_MS // 2 - week * 7 * DAY_MS, zone)
         first = start + -start % HOUR_MS  # hours are those of UTC
         windows = {(at - start) // HOUR_MS: hours(at) for at in range(first, end, HOUR_MS)}
-        cells = {hour: by_place(window) for hour, window in windows.items() if window}
+        cells = {hour: places for hour, places in windows.items() if places}
         if cells:
             seen.append(cells)
     if not seen:
@@ -122,7 +113,7 @@ def usual_of(day: Millis, hours: Hours, zone: str) -> Usual:
     return Usual(day, len(seen), waits, queues, chains)
 
 
-def _waits(seen: list[dict[int, dict[str, Tally]]], place: str, width: int) -> Waits:
+def _waits(seen: list[dict[int, Mapping[str, Tally]]], place: str, width: int) -> Waits:
     cells = [
         [
             (tally.chains, tally.wait_ms)

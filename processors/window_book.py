@@ -8,7 +8,8 @@ Keys: "progress", "windows" (the index), "waiting EPOCH OFFSET" (a record), "SIZ
 """
 
 from bisect import insort
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
+from functools import lru_cache
 from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
@@ -19,9 +20,11 @@ from processors.windows import (
     Delta,
     Position,
     Source,
+    Tally,
     Window,
     WindowRules,
     bounds,
+    by_place,
     closed,
     decode_window,
     delta_of,
@@ -128,7 +131,8 @@ class WindowBook:
             work.tell_open(reached)
         if clock // rules.correction_ms > before.clock // rules.correction_ms:
             work.tell_stale(reached)
-        work.save()
+        if not (work.save() or before.waiting):
+            return NOTHING  # time passed, and nothing came of it
         self.progress = msgspec.structs.replace(before, clock=clock, watermark=reached, waiting=())
         self._state[_PROGRESS] = _encode(self.progress)
         for at in before.waiting:
@@ -139,6 +143,17 @@ class WindowBook:
         """Return a window that is kept."""
         value = self._state.get(window_name(size, start))
         return None if value is None else decode_window(value)
+
+    def places(self, size: WindowSize, start: Millis) -> Mapping[str, Tally]:
+        """Return the sums of a window by queue and channel; none of one that is not kept."""
+        value = self._state.get(window_name(size, start))
+        return {} if value is None else _places(value)
+
+
+@lru_cache(maxsize=1024)
+def _places(value: bytes) -> Mapping[str, Tally]:
+    """Return sums by place; remembered, as each is looked at for hours."""
+    return by_place(decode_window(value))
 
 
 class _Work:
@@ -226,8 +241,8 @@ class _Work:
     def _due(self, size: WindowSize, start: Millis) -> Millis:
         return bounds(size, start, self._rules.zone)[1] + self._rules.lateness_ms
 
-    def save(self) -> None:
-        """Write the windows, then the index."""
+    def save(self) -> bool:
+        """Write the windows, then the index; say whether anything changed."""
         for window in self._changed.values():
             self._state[window.key] = encode_window(window)
         index = _encode(Index(self._open, self._closed, sorted(self._stale)))
@@ -235,6 +250,7 @@ class _Work:
             self._state[_INDEX] = index
         for key in self._gone:
             self._state.pop(key, None)
+        return bool(self._changed or self._gone)
 
     def _deltas(self, waiting: tuple[Position, ...]) -> Iterator[tuple[Position, Delta]]:
         for at in waiting:

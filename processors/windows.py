@@ -190,7 +190,7 @@ encode_window: Final = msgspec.msgpack.Encoder().encode
 _decode_window: Final = msgspec.msgpack.Decoder(Window).decode
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=128)
 def decode_window(value: bytes) -> Window:
     """Return a window as it was encoded; remembered, as baselines read the same again and again."""
     return _decode_window(value)
@@ -307,6 +307,15 @@ def hop(windows: Iterable[Window], start: Millis, end: Millis) -> dict[str, Part
             continue
         for segment, part in window.parts.items():
             sums[segment] = _together(sums[segment], part) if segment in sums else part
+    return sums
+
+
+def by_place(window: Window) -> dict[str, Tally]:
+    """Return the sums of a window by "QUEUE NUL CHANNEL", of all teams and currencies."""
+    sums: dict[str, Tally] = {}
+    for segment, part in window.parts.items():
+        place = SEPARATOR.join(segment.split(SEPARATOR, 2)[:2])
+        sums[place] = sums[place].plus(part.tally) if place in sums else part.tally
     return sums
 
 

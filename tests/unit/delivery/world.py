@@ -74,10 +74,16 @@ def number_of(identity: str) -> int:
 class World:
     """One route on a log; `again` is its process started anew."""
 
-    def __init__(self, log: EventLog, clock: ManualClock, route: Route = ROUTE) -> None:
+    def __init__(
+        self,
+        log: EventLog,
+        clock: ManualClock,
+        route: Route = ROUTE,
+        metrics: Metrics | None = None,
+    ) -> None:
         self.log, self.clock, self.route = log, clock, route
         self.destination = Told()
-        self.metrics = Metrics(CollectorRegistry())
+        self.metrics = metrics or Metrics(CollectorRegistry())
         self.role = self._made()
 
     def _made(self) -> DeliveringRole:

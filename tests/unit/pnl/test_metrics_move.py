@@ -20,6 +20,7 @@ from pnl.workers.stepping import Stepping
 from pnl.workers.supervisor import Supervisor
 from processors.policy import Policy
 from processors.results import AttributionRecord
+from sinks.delivery.destination import Attempt
 from sinks.store import Store
 from sinks.store_errors import Remedy, StoreError
 from streams.clock import ManualClock
@@ -29,14 +30,12 @@ from tests.support.facts import BASE, at, contact, order
 from tests.support.store import copied_store, prepared
 from tests.support.stored import NOW, append, memory_log
 from tests.support.waiting import until
+from tests.unit.delivery.world import World, alert, put
 from tests.unit.pnl.test_docs import documented_metrics
 from tests.unit.pnl.test_metrics import Member
 
 PENDING = {
     "pnl_signals_ticks_total",
-    "pnl_alerts_sent_total",
-    "pnl_alerts_pending",
-    "pnl_alerts_oldest_pending_seconds",
 }
 
 
@@ -175,6 +174,18 @@ class Centre:
         Gauges((busy,), self.metrics).measure()
         self.scrape()
 
+    def alerts_are_delivered(self) -> None:
+        """Let a destination take nothing for a while, then everything."""
+        world = World(self.log, self.clock, metrics=self.metrics)
+        self.roles["alerts"] = world.role
+        put(self.log, alert(1, raised_at=self.clock.now_ms()))
+        world.destination.answers = [Attempt("again", "answered 503")]
+        world.run()
+        self.clock.advance(timedelta(minutes=2))
+        self.scrape()
+        world.run()
+        self.scrape()
+
     def fresh_sink(self) -> SinkRole:
         """Return a sink that has not looked for notices yet, in the place of the last one."""
         store = cast("Store", self.store)
@@ -199,6 +210,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Seen:
         centre.a_fact_is_revised()
         centre.money_is_missing()
         centre.workers_come_and_go()
+        centre.alerts_are_delivered()
         centre.close()
     a_worker_is_killed(centre.seen)
     return centre.seen

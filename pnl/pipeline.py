@@ -26,7 +26,8 @@ from pnl.settings import Settings
 from pnl.settings_alerts import AlertSettings
 from pnl.version import code_version
 from pnl.workers.gauges import Gauges
-from pnl.workers.roles import JourneysRole, SinkRole
+from pnl.workers.roles import AuditorRole, JourneysRole, SinkRole
+from pnl.workers.seldom import Seldom
 from pnl.workers.stepping import STEP_WAIT, Stepping
 from processors.policy import Policies
 from sinks.progress import is_reached
@@ -96,6 +97,8 @@ class Pipeline:
             records_max=settings.limits.batch_records_max,
         )
         self._sink = SinkRole(log, store, metrics, clock, code_version=code_version())
+        # It counts the log again; the laws of the store are `pnl verify`'s, which lets it rest.
+        self._auditor = Seldom(lambda: AuditorRole(log, None, policies, metrics, clock))
         lateness = settings.reporting.lateness
         self.periods = PeriodJob(log, store, settings.policies, clock, lateness)
         health = Health()
@@ -105,9 +108,16 @@ class Pipeline:
             "periods": Stepping(
                 "periods", PeriodsRole(log, self.periods), metrics, self.stopping, health
             ),
+            "auditor": Stepping("auditor", self._auditor, metrics, self.stopping, health),
         }
         self._gauges = Gauges(
-            (self._journeys.measure, self._sink.measure, self._measure_routes), metrics
+            (
+                self._journeys.measure,
+                self._sink.measure,
+                self._auditor.measure,
+                self._measure_routes,
+            ),
+            metrics,
         )
         self._make_routes = partial(
             delivering_roles,
@@ -134,11 +144,13 @@ class Pipeline:
         """Start the threads; `stopping` is set when one of them has failed.
 
         The period job runs by itself while `serving`; who ends soon asks it for what is needed.
-        Alerts are sent while `serving` alone. UserError if one of their routes cannot be used.
+        The log is counted again and alerts are sent while `serving` alone. UserError if one of
+        their routes cannot be used.
         """
         loops = {"journeys": self._run_journeys, "sink": self._loops["sink"].run}
         if serving:
             loops["periods"] = self._loops["periods"].run
+            loops["auditor"] = self._loops["auditor"].run
             self._routes = self._make_routes()
             for role in self._routes:
                 name = group_of(role.route.name)
@@ -166,6 +178,7 @@ class Pipeline:
             return False
         self._journeys.close()
         self._sink.close()
+        self._auditor.close()
         for role in self._routes:
             role.close()
         return True

@@ -103,6 +103,7 @@ class WindowBook:
         self._state[_waiting(at)] = value
         self.progress = msgspec.structs.replace(
             before,
+            clock=max(before.clock, logged_at),
             position=at,
             sources={**before.sources, record.source_partition: source},
             waiting=(*before.waiting, at),

@@ -21,6 +21,7 @@ What Faust 0.15.3 is known to do, and what keeps it from hurting here (docs/sign
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from concurrent.futures import Future
 from datetime import timedelta
 from typing import Any, Final, cast
 
@@ -30,8 +31,8 @@ from faust.sensors.prometheus import setup_prometheus_sensors
 from faust.types import TP, EventT
 from prometheus_client import CollectorRegistry
 
-from streams.clock import Clock
 from streams.dead_letters import dead_letter
+from streams.facts import Millis
 from streams.faust_committed import CommittedTransport
 from streams.faust_settings import FaustSettings, credentials_of
 from streams.invalid import Invalid, Refused
@@ -44,7 +45,6 @@ from streams.topics import DEAD_LETTERS
 BATCH: Final = 200
 BATCH_SECONDS: Final = 0.02
 """How long records are gathered into one step: a step costs a fixed number of writes."""
-TICK: Final = timedelta(seconds=1)
 METRICS: Final = "pnl_faust"
 _LOOK_SECONDS: Final = 0.05
 
@@ -55,6 +55,7 @@ class _ChangelogTable(faust.Table[bytes, bytes]):
     tables: dict[int, Table]
     epoch: int
     recovered: bool = False
+    replayed: int = 0
 
     def apply_changelog_batch(self, batch: Iterable[EventT[Any]]) -> None:
         """Take over records of the changelog, in their order."""
@@ -62,6 +63,7 @@ class _ChangelogTable(faust.Table[bytes, bytes]):
             message = event.message
             assert message.key is not None
             self.tables[message.partition].replay(message.key, message.value)
+            self.replayed += 1
 
     async def on_rebalance(
         self, assigned: set[TP], revoked: set[TP], newly_assigned: set[TP], generation_id: int = 0
@@ -92,19 +94,16 @@ class FaustHost:
         self,
         settings: FaustSettings,
         handler: SignalHandler,
-        clock: Clock,
         registry: CollectorRegistry,
-        *,
-        tick: timedelta = TICK,
     ) -> None:
-        self._tick_ms = tick // timedelta(milliseconds=1)
         self._settings = settings
         self._handler = handler
-        self._clock = clock
         self._registry = registry
         self._stopping = threading.Event()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="faust", daemon=True)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._ticking: Future[None] | None = None
         self._app: faust.App | None = None
         self._table: _ChangelogTable | None = None
         self.fault: BaseException | None = None
@@ -144,6 +143,18 @@ class FaustHost:
             for topic in self._settings.topics
         }
 
+    def tick(self, now: Millis) -> None:
+        """Let time do its part, once all until then was handled; nothing while it still does."""
+        idle = self._ticking is None or self._ticking.done()
+        if self._loop is not None and idle and not self._is_at_rest():
+            self._ticking = asyncio.run_coroutine_threadsafe(self._ticked(now), self._loop)
+
+    @property
+    def progress(self) -> int:
+        """How much it has read, handled or ticked: what only grows while it is alive."""
+        replayed = self._table.replayed if self._table is not None else 0
+        return self.handled + self.ticks + replayed
+
     def _run(self) -> None:
         try:
             asyncio.run(self._main())
@@ -160,18 +171,14 @@ class FaustHost:
 
     async def _main(self) -> None:
         self._lock = asyncio.Lock()
+        self._loop = asyncio.get_running_loop()
         app = self._app = self._made()
-        ticked = self._clock.now_ms()
         try:
             await app.start()
             while not self._stopping.is_set():
                 if app.crashed:
                     raise LogFailed(f"Faust gave up: {app.crash_reason!r}")
                 await asyncio.sleep(_LOOK_SECONDS)
-                now = self._clock.now_ms()
-                if abs(now - ticked) >= self._tick_ms:
-                    ticked = now
-                    await self._tick(now)
         finally:
             await app.stop()
 
@@ -258,7 +265,13 @@ class FaustHost:
             self._fail(error)
             await asyncio.Event().wait()
 
-    async def _tick(self, now: int) -> None:
+    async def _ticked(self, now: Millis) -> None:
+        try:
+            await self._tick(now)
+        except Exception as error:  # noqa: BLE001 - kept: who runs the host ends with it
+            self._fail(error)
+
+    async def _tick(self, now: Millis) -> None:
         """Let time do its part, in every partition that is owned."""
         assert self._table is not None
         async with self._lock:

@@ -1,42 +1,29 @@
 """Signals behind the runner keep the contract of their hosts, in memory and on a file."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from prometheus_client import CollectorRegistry
 
+from pnl.metrics import Metrics
+from pnl.workers.signals import SignalsRole
 from streams.clock import ManualClock
 from streams.log import EventLog
 from streams.memory_log import MemoryLog, MemoryPlace
-from streams.runner import Runner
-from streams.signals_on_runner import SignalsOnRunner
 from streams.sqlite_log import SqliteLog
-from tests.support.signal_host_contract import TOPICS, SignalHostContract, Tally, append, said
+from tests.support.signal_host_contract import (
+    TOPICS,
+    Running,
+    SignalHostContract,
+    Tally,
+    append,
+    said,
+)
 
 NO_WAIT = timedelta(0)
-
-
-class OnRunner:
-    """A host of the tally, stepped by hand."""
-
-    def __init__(self, log: EventLog) -> None:
-        self._consumer = log.consumer("signals", TOPICS)
-        self._handler = SignalsOnRunner(Tally(), log.epoch)
-        self._runner = Runner(
-            self._consumer, self._handler, epoch=log.epoch, code_version="test", records_max=7
-        )
-
-    def settle(self) -> None:
-        """Step until nothing comes; tick between the steps, as its worker does."""
-        while self._runner.step(NO_WAIT):
-            self._runner.tick(self._handler, 0)
-        self._runner.tick(self._handler, 0)
-
-    def close(self) -> None:
-        """Give the group up."""
-        self._consumer.close()
 
 
 class RunnerStand:
@@ -45,14 +32,19 @@ class RunnerStand:
     def __init__(self, log: EventLog) -> None:
         self.log = log
 
-    @contextmanager
-    def start(self) -> Iterator[OnRunner]:
+    def start(self) -> AbstractContextManager[Running]:
         """Run a host."""
-        host = OnRunner(self.log)
-        try:
-            yield host
-        finally:
-            host.close()
+        role = SignalsRole(
+            self.log,
+            Tally(),
+            Metrics(CollectorRegistry()),
+            ManualClock(1_700_000_000_000),
+            code_version="test",
+            topics=TOPICS,
+            records_max=7,
+            every=NO_WAIT,
+        )
+        return Running.of(role, NO_WAIT)
 
 
 @pytest.fixture(params=["memory", "sqlite"])

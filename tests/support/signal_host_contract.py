@@ -5,11 +5,13 @@ the value of every later one; it does not know repeated records by itself: that 
 """
 
 from collections.abc import Iterator, MutableMapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
+from datetime import timedelta
 from typing import Protocol
 
 import pytest
 
+from streams.clock import Deadline
 from streams.facts import Millis
 from streams.invalid import Refused
 from streams.log import EventLog, Outgoing, Record
@@ -17,11 +19,14 @@ from streams.signal_host import Arrived, Emitted
 from streams.topics import ACTIVITY, ALERTS, CHURN, DEAD_LETTERS
 
 TOPICS = (CHURN, ACTIVITY)
-SHUT, BAD, BUG = b"shut", b"bad", b"bug"
+SHUT, OPEN, BAD, BUG = b"shut", b"open", b"bad", b"bug"
 
 
 class Tally:
-    """Counts; a record `shut` is answered by the next tick, `bad` is refused, `bug` is ours."""
+    """Counts; a record `shut` is answered by the next tick unless `open` comes before it.
+
+    `bad` is refused, `bug` is ours.
+    """
 
     def apply(self, state: MutableMapping[str, bytes], arrived: Arrived) -> list[Emitted]:
         """Say how many records of the topic there were, under the record's place."""
@@ -31,6 +36,9 @@ class Tally:
             raise Refused("not_json", "is bad")
         if arrived.value == BUG:
             raise ZeroDivisionError("a bug")
+        if arrived.value == OPEN:
+            for key in [key for key in state if key.startswith("shut\0")]:
+                del state[key]
         if arrived.value == SHUT:
             state[f"shut\0{arrived.offset}"] = SHUT
         place = f"{arrived.topic} {arrived.partition} {arrived.offset}"
@@ -45,12 +53,43 @@ class Tally:
         return [Emitted(ALERTS, f"tick {partition} {key[5:]}".encode(), b"shut") for key in found]
 
 
-class Running(Protocol):
+class Role(Protocol):
+    """A host as its worker drives it."""
+
+    ticks: int
+
+    def step(self, wait: timedelta) -> int:
+        """Handle what there is, or let time do its part."""
+        ...
+
+    def close(self) -> None:
+        """Give the group up."""
+        ...
+
+
+class Running:
     """A host at work."""
 
+    def __init__(self, role: Role, wait: timedelta) -> None:
+        self._role = role
+        self._wait = wait
+
     def settle(self) -> None:
-        """Return once all that lies in its topics is handled, and ticks were answered."""
-        ...
+        """Return once all that lies in its topics is handled, and a tick came after."""
+        wanted = self._role.ticks + 2
+        limit = Deadline(timedelta(seconds=60))
+        while self._role.ticks < wanted:
+            self._role.step(self._wait)
+            assert limit.seconds_left(), "all records are handled within a minute"
+
+    @classmethod
+    @contextmanager
+    def of(cls, role: Role, wait: timedelta) -> Iterator["Running"]:
+        """Run a host until the end of the block."""
+        try:
+            yield cls(role, wait)
+        finally:
+            role.close()
 
 
 class Stand(Protocol):
@@ -141,6 +180,16 @@ class SignalHostContract:
                 host.settle()
         assert said(stand.log) == by_hand(stand.log)
         assert sum(key is not None and key.startswith(b"tick") for _, key, _ in said(stand.log))
+
+    def test_a_backlog_is_read_to_its_end_before_a_tick(self, stand: Stand) -> None:
+        """Time does its part only when all that had come by then was handled."""
+        append(stand.log, 0, SHUT)
+        append(stand.log, 60)
+        append(stand.log, 0, OPEN)
+        with stand.start() as host:
+            host.settle()
+        assert said(stand.log) == by_hand(stand.log)
+        assert not any(key is not None and key.startswith(b"tick") for _, key, _ in said(stand.log))
 
     def test_a_record_that_cannot_be_read_is_a_dead_letter(self, stand: Stand) -> None:
         """It leaves nothing behind in the state, and those after it are handled."""

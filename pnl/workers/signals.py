@@ -1,0 +1,191 @@
+"""What a worker of signals does: on our runner, or on Faust, with its figures.
+
+Law: both tick when, and only when, all that was there at that moment has been handled.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import timedelta
+from typing import Final
+
+from pnl.metrics import Metrics
+from pnl.workers.roles import RESTORING, Owned
+from processors.alert_rules import AlertRules
+from processors.signals import Signals
+from processors.windows import WindowRules
+from streams.clock import Clock, Stopwatch
+from streams.faust_host import FaustHost
+from streams.log import Busy, EventLog, LogFailed, TopicPartition
+from streams.runner import Runner
+from streams.signal_host import SignalHandler
+from streams.signals_on_runner import SignalsOnRunner
+from streams.ticking import EVERY, Ticker
+from streams.topics import ACTIVITY, ALERT_ACTIONS, AUDIT, CHURN
+
+GROUP: Final = "signals"
+FAUST_GROUP: Final = "signals-faust"
+TOPICS: Final = (CHURN, ACTIVITY, ALERT_ACTIONS, AUDIT)
+STILL: Final = timedelta(minutes=2)
+"""A host that neither handles nor ticks for so long, while the log answers, stands still."""
+STOP: Final = timedelta(seconds=8)
+
+
+def signals(rules: AlertRules, timezone: str) -> Signals:
+    """Return the handler: every host runs the same."""
+    return Signals(rules, WindowRules(zone=timezone))
+
+
+class SignalsRole:
+    """A member of the group `signals` on our runner. `step` and `close` belong to one thread."""
+
+    def __init__(
+        self,
+        log: EventLog,
+        handler: SignalHandler,
+        metrics: Metrics,
+        clock: Clock,
+        *,
+        code_version: str,
+        topics: Sequence[str] = TOPICS,
+        records_max: int = 1_000,
+        every: timedelta = EVERY,
+    ) -> None:
+        self._metrics = metrics
+        self._consumer = log.consumer(GROUP, topics)
+        self._handler = SignalsOnRunner(handler, log.epoch)
+        self._runner = Runner(
+            self._consumer,
+            self._handler,
+            epoch=log.epoch,
+            code_version=code_version,
+            records_max=records_max,
+        )
+        self._owned = Owned(GROUP, log, self._consumer, metrics)
+        self._ticker = Ticker(log, topics, clock, every)
+        self._lag = _Lag(log, metrics)
+        self.ticks = 0
+        """How often time did its part."""
+
+    def step(self, wait: timedelta) -> int:
+        """Handle the next records, or let time do its part; return how many records those were.
+
+        Raises as `Runner.step` does.
+        """
+        records = self._runner.step(wait)
+        self._owned.changed()
+        at = self._ticker.due(self._consumer.committed())
+        if at is not None:
+            self._runner.tick(self._handler, at)
+            self.ticks += 1
+            self._metrics.signals_ticks.inc()
+        return records
+
+    def positions(self) -> Mapping[TopicPartition, int]:
+        """Return the next offset of each partition that is owned."""
+        return self._consumer.committed()
+
+    def missing(self) -> str | None:
+        """Say that partitions are being restored; None when they are."""
+        return None if self._owned.is_settled else RESTORING
+
+    def measure(self) -> None:
+        """Measure the lag; from any thread. Busy or LogFailed when the log does not answer."""
+        self._lag.show(self._consumer.committed())
+
+    def close(self) -> None:
+        """Give the group up."""
+        self._consumer.close()
+
+
+class FaustSignalsRole:
+    """A host on Faust, watched. `step` and `close` belong to one thread."""
+
+    def __init__(
+        self,
+        log: EventLog,
+        host: FaustHost,
+        metrics: Metrics,
+        clock: Clock,
+        *,
+        topics: Sequence[str] = TOPICS,
+        every: timedelta = EVERY,
+        still: timedelta = STILL,
+    ) -> None:
+        self._host = host
+        self._metrics = metrics
+        self._ticker = Ticker(log, topics, clock, every)
+        self._lag = _Lag(log, metrics)
+        self._still = still
+        self._moved = Stopwatch()
+        self._progress = -1
+        self._handled = self.ticks = 0
+        host.start()
+
+    def step(self, wait: timedelta) -> int:
+        """Let the host work; return how many records it has handled since.
+
+        Raises what the host ended with, and LogFailed where it stands still while the log answers.
+        """
+        if self._host.wait(wait):
+            raise self._host.fault or LogFailed("Faust has ended by itself")
+        if self._host.is_ready:
+            at = self._due()
+            if at is not None:
+                self._host.tick(at)
+        self._watch()
+        handled, self._handled = self._host.handled - self._handled, self._host.handled
+        ticks, self.ticks = self._host.ticks - self.ticks, self._host.ticks
+        self._metrics.signals_ticks.inc(ticks)
+        return handled
+
+    def _due(self) -> int | None:
+        try:
+            return self._ticker.due(self._host.positions())
+        except Busy:
+            self._moved = Stopwatch()
+            raise
+
+    def _watch(self) -> None:
+        if self._host.progress != self._progress:
+            self._progress, self._moved = self._host.progress, Stopwatch()
+        if self._moved.elapsed() > self._still:
+            raise LogFailed(
+                f"Faust stands still: nothing was handled for {self._still.total_seconds():.0f} "
+                "seconds, though the log answers"
+            )
+
+    def positions(self) -> Mapping[TopicPartition, int]:
+        """Return the next offset of each partition that is owned."""
+        return self._host.positions()
+
+    def missing(self) -> str | None:
+        """Say that partitions are being restored; None when they are."""
+        return None if self._host.is_ready else RESTORING
+
+    def measure(self) -> None:
+        """Measure the lag; from any thread. Busy or LogFailed when the log does not answer."""
+        self._lag.show(self._host.positions())
+
+    def close(self) -> None:
+        """Leave the group; what takes longer ends with the process."""
+        self._host.stop(STOP)
+
+
+class _Lag:
+    """How far places are from the ends of their topics; on Kafka a batch's end counts as one."""
+
+    def __init__(self, log: EventLog, metrics: Metrics) -> None:
+        self._log = log
+        self._gauge = metrics.consumer_lag
+        self._shown: set[TopicPartition] = set()
+
+    def show(self, positions: Mapping[TopicPartition, int]) -> None:
+        """Set the gauges, and forget what is owned no more."""
+        ends = {topic: self._log.end_offsets(topic) for topic in {at.topic for at in positions}}
+        for place in self._shown - positions.keys():
+            with suppress(KeyError):
+                self._gauge.remove(place.topic, str(place.partition))
+        for place, at in positions.items():
+            behind = max(0, ends[place.topic].get(place.partition, at) - at)
+            self._gauge.labels(place.topic, str(place.partition)).set(behind)
+        self._shown = set(positions)

@@ -26,6 +26,8 @@ PAGE_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "order": ("model",),
     "entries": ("line", "cursor", "rows"),
     "health": (),
+    "churn": ("state",),
+    "customer": (),
     "reports": (),
     "report": ("by",),
     "api_statement": ("by",),
@@ -43,6 +45,9 @@ CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
 VIEWS: Final[Mapping[str, tuple[str, ...]]] = {
     "statement": ("compare", "dims"),
     "contacts": ("list", "groups"),
+}
+STATES: Final[Mapping[str, tuple[str, ...]]] = {
+    "churn": ("rising", "fading", "high", "all"),
 }
 LINES: Final = (
     "A1a", "A1b", "A2a", "A2b", "A2c", "A3", "A4", "A5", "B", "C1", "C2", "C3", "C4", "C5", "C6",
@@ -203,6 +208,8 @@ def _problem(page: str, key: str, value: str) -> str:
     if key == "currency" and not re.fullmatch(r"[A-Z]{3}", value):
         return f"currency={shown} is not a code such as GBP."
     choices = VIEWS[page] if key == "view" else LINES if key == "line" else CHOICES.get(key)
+    if key == "state":
+        choices = STATES[page]
     if choices is not None and value not in choices:
         return f"{key}={shown} is none of: {', '.join(choices)}."
     return _by_problem(page, value) if key == "by" else ""

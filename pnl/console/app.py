@@ -22,8 +22,10 @@ from pnl.console.guard import Guard
 from pnl.console.live import Session, page_title
 from pnl.console.markup import Html, el, join
 from pnl.console.pages import (
+    churn,
     contact,
     contacts,
+    customer,
     entries,
     health,
     live,
@@ -51,6 +53,7 @@ TITLES: Final = {
     "entries": "Entries",
     "health": "Data health",
     "reports": "Reports",
+    "churn": "Churn watch",
 }
 
 PAGES: Final[Mapping[str, tuple[str, Page]]] = {
@@ -60,6 +63,8 @@ PAGES: Final[Mapping[str, tuple[str, Page]]] = {
     "contact": ("/contacts/{item:path}", contact.page),
     "order": ("/orders/{item:path}", order.page),
     "entries": ("/entries", entries.page),
+    "churn": ("/churn", churn.page),
+    "customer": ("/customers/{item:path}", customer.page),
     "health": ("/health", health.page),
     "reports": ("/reports", report_pages.listed),
     "report": ("/reports/{item:path}", report_pages.page),

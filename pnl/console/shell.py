@@ -17,12 +17,19 @@ PAGES: Final = (
     ("Now", (("live", "/", "Live board", "Live"),)),
     ("Money", (("statement", "/statement", "Statement", "Statement"),)),
     ("Reports", (("reports", "/reports", "All reports", "Reports"),)),
-    ("Customers", (("contacts", "/contacts", "Contacts", "Contacts"),)),
+    (
+        "Customers",
+        (
+            ("contacts", "/contacts", "Contacts", "Contacts"),
+            ("churn", "/churn", "Churn watch", "Churn"),
+        ),
+    ),
     ("Quality", (("health", "/health", "Data health", "Health"),)),
 )
 PARENTS: Final = {
     "contact": "contacts",
     "order": "contacts",
+    "customer": "churn",
     "entries": "statement",
     "report": "reports",
 }

@@ -22,6 +22,7 @@ from streams.facts import Fact
 from streams.log import Outgoing
 from streams.memory_log import MemoryLog, MemoryPlace
 from tests.browser.centre import DAYS, MORNING, facts, one_more_sale, unreadable
+from tests.browser.watched import watched
 from tests.support.facts import DAY
 from tests.support.stored import append, copy, journey
 
@@ -34,6 +35,7 @@ def main(folder: str) -> None:
     log = MemoryLog(MemoryPlace(clock))
     log.append(topics.CONTACTS, [Outgoing(b"c-dead", unreadable())])
     bring(log, store, policy, facts())
+    watched(store)
     bound = socket.create_server(("127.0.0.1", 0))
     settings = ConsoleSettings(port=bound.getsockname()[1])
     reports = Reports(store, policy, clock, log)

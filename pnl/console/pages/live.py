@@ -7,6 +7,7 @@ from pnl.console.charts import rpc_chart
 from pnl.console.markup import NOTHING, Html, el, join
 from pnl.console.menus import NAMES, against_label, scope_label, segments
 from pnl.console.pages.groups import groups_table
+from pnl.console.pages.live_now import churn_card, windows_card
 from pnl.console.pages.statement import rows_of
 from pnl.console.parts import (
     badge,
@@ -74,6 +75,8 @@ def page(asked: Asked) -> View:
             "p-health": _health(asked, reports.quality(scope), groups),
             "p-result": _statement(asked, statement, compared),
             "p-groups": _groups(asked, groups, by),
+            "p-churn": churn_card(asked),
+            "p-windows": windows_card(asked),
         },
         frame={**frame(asked, against=True), "p-export": export(asked, "/export/statement.csv")},
         chart=rpc_chart(asked, points),

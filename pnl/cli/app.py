@@ -2,6 +2,7 @@
 
 import os
 import sys
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -188,6 +189,13 @@ def simulate(
     customers: Annotated[int | None, typer.Option(min=1, help="Generate customers.")] = None,
     events: Annotated[int | None, typer.Option(min=1, help="Generate about this many.")] = None,
     years: Annotated[int | None, typer.Option(min=1, help="Over so many years [1].")] = None,
+    outage: Annotated[
+        tuple[str, datetime, int] | None,
+        typer.Option(
+            metavar="QUEUE START MINUTES",
+            help="Trouble in a queue: waits triple, half as much is resolved (START in UTC).",
+        ),
+    ] = None,
 ) -> None:
     """Simulate a contact centre with known effects.
 
@@ -197,7 +205,7 @@ def simulate(
     """
     from pnl.cli.simulating import run_simulate
 
-    run_simulate(out, orders, map_file, seed, customers, events, years)
+    run_simulate(out, orders, map_file, seed, customers, events, years, outage)
 
 
 app.command(epilog="Example:  pnl report statement --month 2010-11 --by queue --format json")(

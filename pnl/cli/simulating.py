@@ -1,12 +1,14 @@
 """`pnl simulate`: the events of a simulated contact centre, as files to import."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import typer
 
 from pnl.errors import UserError
 from pnl.importing import load_map, read
+from pnl.simulator.centre import Outage
 from pnl.simulator.simulation import Simulation, generate, overlay, write
 from streams.clock import SystemClock
 from streams.codec import decode
@@ -23,6 +25,7 @@ def run_simulate(
     customers: int | None,
     events: int | None,
     years: int | None,
+    outage: tuple[str, datetime, int] | None,
 ) -> None:
     """Write the files of the simulation that was asked for, and say where they are."""
     if orders is not None and (customers, events, years) != (None, None, None):
@@ -32,7 +35,8 @@ def run_simulate(
     if orders is None and map_file is not None:
         raise UserError("--map says how --orders is read; without --orders there is none.")
     try:
-        write(out, _simulation(orders, map_file, seed, customers, events, years))
+        outages = () if outage is None else (_outage(*outage),)
+        write(out, _simulation(orders, map_file, seed, customers, events, years, outages))
     except ValueError as error:
         raise UserError(f"{orders or 'The simulation'}: {error}.") from None
     except OSError as error:
@@ -48,12 +52,18 @@ def _simulation(
     customers: int | None,
     events: int | None,
     years: int | None,
+    outages: tuple[Outage, ...],
 ) -> Simulation:
     if orders is not None:
-        return overlay(_orders(orders, map_file), seed)
+        return overlay(_orders(orders, map_file), seed, outages=outages)
     assert customers is not None
     assert events is not None
-    return generate(customers, events, seed, years or 1)
+    return generate(customers, events, seed, years or 1, outages=outages)
+
+
+def _outage(queue: str, start: datetime, minutes: int) -> Outage:
+    begin = round(start.replace(tzinfo=start.tzinfo or UTC).timestamp() * 1000)
+    return Outage(queue=queue, start=begin, end=begin + minutes * 60_000)
 
 
 def _orders(file: Path, map_file: Path | None) -> Iterator[Order]:

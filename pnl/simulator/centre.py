@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final
 
+from streams.facts import Millis
+
 ONE: Final = 1_000_000
 CHANNELS: Final = ("voice", "chat", "email")
 VOICE, CHAT, EMAIL = range(3)
@@ -112,6 +114,34 @@ QUEUES: Final = (
 )
 
 
+OUTAGE_WAIT: Final = 3
+OUTAGE_RESOLVE_PPM: Final = 500_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outage:
+    """A queue in trouble in [start, end): waits are three times as long, half as much is resolved.
+
+    What was going to happen is changed, nothing else is drawn: without it the same seed gives what
+    it always gave, and with it the same until it begins.
+    """
+
+    queue: str
+    start: Millis
+    end: Millis
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for a queue there is not, or a time that is none."""
+        if self.queue not in (names := [queue.name for queue in QUEUES]):
+            raise ValueError(f"no queue is called {self.queue}; there are {', '.join(names)}")
+        if self.start >= self.end:
+            raise ValueError("an outage must last some time")
+
+    def strikes(self, queue: int, at: Millis) -> bool:
+        """Say whether a queue is in trouble at a moment."""
+        return QUEUES[queue].name == self.queue and self.start <= at < self.end
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Behaviour:
     """How callers and cases behave, the same for every queue; rates are parts per million."""
@@ -138,6 +168,11 @@ class Behaviour:
     shift_hours: int = 4
     occupancy_ppm: int = 400_000
     agents_min: int = 25
+    outages: tuple[Outage, ...] = ()
+
+    def in_trouble(self, queue: int, at: Millis) -> bool:
+        """Say whether a queue has an outage at a moment."""
+        return any(outage.strikes(queue, at) for outage in self.outages)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

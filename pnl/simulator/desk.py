@@ -12,6 +12,8 @@ from pnl.simulator.centre import (
     EMAIL,
     ONE,
     ORDERS,
+    OUTAGE_RESOLVE_PPM,
+    OUTAGE_WAIT,
     QUEUES,
     TECHNICAL,
     Agent,
@@ -90,6 +92,7 @@ class Desk:
             return self._control(intent, name)
         rng = self._rng
         agent, connected = self._connect(intent.at, intent.queue, intent.channel)
+        connected = self._waited(intent.queue, intent.at, connected)
         patience = round(rng.expovariate(1.0 / self._behaviour.patience_s) * 1000) + 5_000
         gives_up = intent.channel != EMAIL and intent.direction == "inbound"
         if gives_up and connected - intent.at > patience:
@@ -97,7 +100,7 @@ class Desk:
         if happens(rng, self._behaviour.transfer_ppm):
             return self._transferred(intent, name, agent, connected)
         leg = self._leg(intent.at, connected, intent.queue, intent.channel, agent)
-        ending, sold = self._ending(intent.queue, agent)
+        ending, sold = self._ending(intent.queue, agent, intent.at)
         contact = self._contact(intent, name, None, None, intent.queue, agent, leg, sold)
         chain = _chain(intent, name, name, name, intent.queue, agent, leg, ending, sold)
         return chain, [contact]
@@ -116,6 +119,12 @@ class Desk:
             at += round(around(rng, 40.0, 1.1) * 1000)
         return self._floor.offer(at, queue)
 
+    def _waited(self, queue: int, since: Millis, connected: Millis) -> Millis:
+        """Return when somebody is connected who waits since then; later in an outage."""
+        if not self._behaviour.in_trouble(queue, since):
+            return connected
+        return since + (connected - since) * OUTAGE_WAIT
+
     def _leg(self, start: Millis, connected: Millis, queue: int, channel: int, by: Agent) -> _Leg:
         rng = self._rng
         median_s = QUEUES[queue].talk_s * _TALK_FACTOR[channel] * by.pace_ppm / ONE
@@ -125,10 +134,15 @@ class Desk:
         self._floor.occupy(by, connected, connected + talk + hold + wrap, channel)
         return _Leg(start, connected, talk, hold if channel != EMAIL else 0, wrap)
 
-    def _ending(self, queue: int, agent: Agent) -> tuple[Ending, tuple[ProductClass, ...]]:
+    def _ending(
+        self, queue: int, agent: Agent, at: Millis
+    ) -> tuple[Ending, tuple[ProductClass, ...]]:
         rng = self._rng
         rules = QUEUES[queue]
-        if not happens(rng, min(rules.resolve_ppm * agent.skill_ppm // ONE, 970_000)):
+        resolve_ppm = min(rules.resolve_ppm * agent.skill_ppm // ONE, 970_000)
+        if self._behaviour.in_trouble(queue, at):
+            resolve_ppm = resolve_ppm * OUTAGE_RESOLVE_PPM // ONE
+        if not happens(rng, resolve_ppm):
             escalated = happens(rng, self._behaviour.escalated_ppm)
             return ("escalated" if escalated else "unresolved"), ()
         # One draw decides whether anything is sold, and what: the rates are small.
@@ -215,8 +229,9 @@ class Desk:
         chain_id = first_id if named else None
         queue = (intent.queue + 1 + int(rng.random() * (len(QUEUES) - 1))) % len(QUEUES)
         agent, answered = self._floor.offer(handed_over + rng.randrange(10_000, 70_000), queue)
+        answered = self._waited(queue, handed_over, answered)
         leg = self._leg(handed_over, answered, queue, intent.channel, agent)
-        ending, sold = self._ending(queue, agent)
+        ending, sold = self._ending(queue, agent, handed_over)
         legs = [
             self._contact(intent, first_id, chain_id, None, intent.queue, first, opening, ()),
             self._contact(intent, last_id, chain_id, first_id, queue, agent, leg, sold),

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, Literal
 
-from pnl.simulator.centre import Behaviour
+from pnl.simulator.centre import Behaviour, Outage
 from pnl.simulator.generator import Invented
 from pnl.simulator.generator import plan as generator_plan
 from pnl.simulator.overlay import CONTACTS_PER_ORDER, MARK, Given
@@ -57,7 +58,7 @@ class Simulation:
         return self._truth
 
 
-def overlay(orders: Iterable[Order], seed: int) -> Simulation:
+def overlay(orders: Iterable[Order], seed: int, *, outages: tuple[Outage, ...] = ()) -> Simulation:
     """Lay contacts, resolutions, costs and what contacts cause over given orders.
 
     The events hold every given order, unchanged, and marked ones (`sim-…`). The orders are kept
@@ -66,7 +67,7 @@ def overlay(orders: Iterable[Order], seed: int) -> Simulation:
     given = tuple(orders)
     if not given:
         raise ValueError("there are no orders to lay contacts over")
-    behaviour = Behaviour()
+    behaviour = Behaviour(outages=outages)
 
     def start() -> tuple[Run, Callable[[], int | None]]:
         demand = Given(given, seed, behaviour)
@@ -85,7 +86,14 @@ def overlay(orders: Iterable[Order], seed: int) -> Simulation:
     return Simulation("overlay", {"orders": len(given)}, start)
 
 
-def generate(customers: int, events: int, seed: int, years: int = 1) -> Simulation:
+def generate(
+    customers: int,
+    events: int,
+    seed: int,
+    years: int = 1,
+    *,
+    outages: tuple[Outage, ...] = (),
+) -> Simulation:
     """Make customers, orders and contacts: close to `events` facts over `years` of 365 days.
 
     70 % contacts, 10 % resolutions, 18 % orders and refunds, 2 % costs, to about a percent from
@@ -100,6 +108,7 @@ def generate(customers: int, events: int, seed: int, years: int = 1) -> Simulati
 
     def start() -> tuple[Run, Callable[[], int | None]]:
         plan = generator_plan(seed, years, events)
+        plan = replace(plan, behaviour=replace(plan.behaviour, outages=outages))
         demand = Invented(customers, events, plan)
         run = Run(plan, demand)
         return run, lambda: demand.baseline_ppm(run)

@@ -13,6 +13,7 @@ from pnl.simulator.truth import (
     Experiment,
     LostOrder,
     MadeRefund,
+    OutageTruth,
     QueueTruth,
     Totals,
     Truth,
@@ -116,6 +117,10 @@ class Tally:
                 for agent in agents
             ],
             experiments=[Experiment(id=EXPERIMENT_ID, treated=self.treated, control=self.controls)],
+            outages=[
+                OutageTruth(queue=each.queue, starts_at=each.start, ends_at=each.end)
+                for each in behaviour.outages
+            ],
             counts=self._counts(),
             totals=Totals(
                 orders_by_kind_minor=dict(self.order_sums),

@@ -107,6 +107,14 @@ class Departure(_Value, frozen=True):
     churned_at: Millis
 
 
+class OutageTruth(_Value, frozen=True):
+    """A queue in trouble: waits three times as long, half as much is resolved."""
+
+    queue: str
+    starts_at: Millis
+    ends_at: Millis
+
+
 class Experiment(_Value, frozen=True):
     """A random assignment: who was called (`treated`) and who deliberately was not."""
 
@@ -168,6 +176,7 @@ class Truth(_Value, frozen=True):
     queues: list[QueueTruth]
     agents: list[AgentTruth]
     experiments: list[Experiment]
+    outages: list[OutageTruth]
     counts: Counts
     totals: Totals
     caused_orders: list[CausedOrder]

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import re
+import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,10 @@ import msgspec
 import pytest
 
 from pnl.simulator import Truth, generate, truth, write
+from pnl.simulator.centre import Outage
+from pnl.simulator.timeline import DAY_MS
+from streams.facts import Contact
+from streams.facts import event_time_of as fact_at
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -66,3 +71,35 @@ def test_every_field_of_the_truth_is_documented() -> None:
         for name in part.__struct_fields__
     }
     assert documented == fields
+
+
+def test_an_outage_changes_its_queue_while_it_lasts_and_nothing_before() -> None:
+    """Waits triple and resolution falls in [start, end) of one queue; until then nothing moves."""
+    start = generate(300, 20_000, 7).truth().to_at - 100 * DAY_MS
+    outage = Outage(queue="orders", start=start, end=start + 60 * DAY_MS)
+    plain, struck = (
+        list(generate(300, 20_000, 7, outages=outages).events()) for outages in ((), (outage,))
+    )
+    before = [sum(fact_at(fact) < start for _, fact in events) for events in (plain, struck)]
+    assert plain[: before[0]] == struck[: before[1]]
+    waits = [
+        [
+            fact.wait_ms
+            for _, fact in events
+            if isinstance(fact, Contact)
+            and (fact.queue, fact.channel) == ("orders", "voice")
+            and fact.connected_at is not None
+            and start <= fact.started_at < outage.end
+        ]
+        for events in (plain, struck)
+    ]
+    ratio = statistics.mean(waits[1]) / statistics.mean(waits[0])
+    assert 2 < ratio < 3, "three times, less those who give up"
+    truth = generate(300, 20_000, 7, outages=(outage,)).truth()
+    assert [(each.queue, each.starts_at) for each in truth.outages] == [("orders", start)]
+
+
+def test_an_outage_of_no_queue_is_refused() -> None:
+    """A name nobody knows is answered with those there are."""
+    with pytest.raises(ValueError, match="there are orders, returns"):
+        Outage(queue="nowhere", start=0, end=1)

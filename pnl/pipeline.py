@@ -28,7 +28,10 @@ from pnl.version import code_version
 from pnl.workers.gauges import Gauges
 from pnl.workers.roles import AuditorRole, JourneysRole, SinkRole
 from pnl.workers.seldom import Seldom
+from pnl.workers.signals import GROUP as SIGNALS
+from pnl.workers.signals import SignalsRole, signals
 from pnl.workers.stepping import STEP_WAIT, Stepping
+from processors.alert_rules import DEFAULTS
 from processors.policy import Policies
 from sinks.progress import is_reached
 from sinks.sink import GROUP as SINK
@@ -71,7 +74,7 @@ class Books(Protocol):
 
 
 class Pipeline:
-    """Journeys, sink, period job and routes of alerts, each in its thread, on a held folder."""
+    """Journeys, sink, signals, routes of alerts and more, each in its thread, on a held folder."""
 
     def __init__(
         self,
@@ -110,15 +113,14 @@ class Pipeline:
             ),
             "auditor": Stepping("auditor", self._auditor, metrics, self.stopping, health),
         }
-        self._gauges = Gauges(
-            (
-                self._journeys.measure,
-                self._sink.measure,
-                self._auditor.measure,
-                self._measure_routes,
-            ),
-            metrics,
+        handler = signals(alerts.rules() if alerts else DEFAULTS, settings.reporting.timezone)
+        self._make_signals = partial(
+            SignalsRole, log, handler, metrics, clock, code_version=code_version()
         )
+        self._signals: SignalsRole | None = None
+        measured = (self._journeys, self._sink, self._auditor)
+        measures = *(role.measure for role in measured), self._measure_signals, self._measure_routes
+        self._gauges = Gauges(measures, metrics)
         self._make_routes = partial(
             delivering_roles,
             log,
@@ -151,6 +153,8 @@ class Pipeline:
         if serving:
             loops["periods"] = self._loops["periods"].run
             loops["auditor"] = self._loops["auditor"].run
+            self._signals = self._make_signals()
+            loops[SIGNALS] = self._stepped(SIGNALS, self._signals).run
             self._routes = self._make_routes()
             for role in self._routes:
                 name = group_of(role.route.name)
@@ -179,8 +183,9 @@ class Pipeline:
         self._journeys.close()
         self._sink.close()
         self._auditor.close()
-        for role in self._routes:
-            role.close()
+        for role in (self._signals, *self._routes):
+            if role is not None:
+                role.close()
         return True
 
     @property
@@ -203,6 +208,10 @@ class Pipeline:
                     yield self._sink.sink.wait_until(outputs_end(self.log), REST_WAIT)
             finally:
                 self._awake.set()
+
+    def _measure_signals(self) -> None:
+        if self._signals is not None:
+            self._signals.measure()
 
     def _measure_routes(self) -> None:
         for role in self._routes:

@@ -5,7 +5,7 @@ Law: a name that we do not know is refused, never ignored, and every value has b
 """
 
 from functools import cached_property
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -60,6 +60,15 @@ class Limits(Section):
     disk_free_mib_min: Count = 256
 
 
+class Signals(Section):
+    """Who hosts signals where the log is on Kafka: Faust, or our own runner, exactly once.
+
+    The two keep their state apart: whoever changes from one to the other reads from the start.
+    """
+
+    host: Literal["faust", "runner"] = "faust"
+
+
 class Settings(BaseSettings):
     """Every section, each with its defaults; `changes` to those that decide amounts."""
 
@@ -85,6 +94,7 @@ class Settings(BaseSettings):
     store: Store = Store()
     worker: Workers = Workers()
     server: Server = Server()
+    signals: Signals = Signals()
     limits: Limits = Limits()
 
     @model_validator(mode="after")

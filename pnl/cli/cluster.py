@@ -159,6 +159,23 @@ def periods(
     run_worker("periods", data, 1, slot, port, None)
 
 
+@worker.command(epilog="Example:  pnl worker signals --processes 2")
+def signals(
+    data: Data = DATA_DEFAULT,
+    processes: Processes = 1,
+    slot: Slot = None,
+    port: Answers = None,
+    descriptor: Descriptor = None,
+) -> None:
+    """Watch risk and activity as they come: windows, and alerts by the rules of alerts.toml.
+
+    Partitions are shared out among all processes. [signals] host says what runs them.
+    """
+    from pnl.cli.working import run_worker
+
+    run_worker("signals", data, processes, slot, port, descriptor)
+
+
 @worker.command(epilog="Example:  pnl worker alerts --route ops")
 def alerts(
     data: Data = DATA_DEFAULT,

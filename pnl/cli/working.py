@@ -26,7 +26,14 @@ from pnl.workers.process import Role, Stopping, answering, work
 from pnl.workers.supervisor import Command, Supervisor, inherited
 from streams.clock import SystemClock
 
-PORTS: Final = {"journeys": 9101, "sink": 9102, "auditor": 9103, "periods": 9104, "alerts": 9106}
+PORTS: Final = {
+    "journeys": 9101,
+    "sink": 9102,
+    "auditor": 9103,
+    "periods": 9104,
+    "signals": 9105,
+    "alerts": 9106,
+}
 """Where a role answers unless the settings say otherwise: different ones on one machine."""
 PROGRAM: Final = (sys.executable, "-c", "from pnl.cli import main; main()")
 
@@ -68,6 +75,7 @@ def run_worker(
         "sink": maker.sink,
         "auditor": maker.auditor,
         "periods": maker.periods,
+        "signals": maker.signals,
         "alerts": maker.alerts,
     }
     work(

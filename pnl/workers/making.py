@@ -8,7 +8,7 @@ from pnl.delivering.opening import delivering_roles
 from pnl.delivering.together import Together
 from pnl.errors import UserError
 from pnl.metrics import Metrics
-from pnl.opening import open_kafka, server_dsn
+from pnl.opening import kafka_settings, open_kafka, server_dsn
 from pnl.periods.job import PeriodJob
 from pnl.periods.role import PeriodsRole
 from pnl.settings import Settings
@@ -17,6 +17,7 @@ from pnl.shared import assert_migrated
 from pnl.version import code_version
 from pnl.workers.process import Role
 from pnl.workers.roles import AuditorRole, JourneysRole, SinkRole
+from pnl.workers.signals import SignalsRole, signals
 from sinks.store import Store
 from streams.clock import Clock
 from streams.kafka_log import KafkaLog
@@ -59,6 +60,24 @@ class Maker:
     def alerts(self, opened: ExitStack, metrics: Metrics) -> Role:
         """Open the log and join the group of each route, or of the one asked for."""
         return self._made(opened, lambda log, _: self._alerts(log, metrics))
+
+    def signals(self, opened: ExitStack, metrics: Metrics) -> Role:
+        """Open the log and join the group of signals, on the host that the settings name."""
+        return self._made(opened, lambda log, _: self._signals(log, metrics))
+
+    def _signals(self, log: KafkaLog, metrics: Metrics) -> Role:
+        timezone = self._settings.reporting.timezone
+        handler = signals(load_alerts(self._folder.path, timezone).rules(), timezone)
+        if self._settings.signals.host == "runner":
+            return SignalsRole(log, handler, metrics, self._clock, code_version=code_version())
+        # Faust takes a third of a second to load, which no other worker needs.
+        from pnl.workers.signals_faust import FaustSignalsRole, faust_settings
+        from streams.faust_host import FaustHost
+
+        kafka = kafka_settings(self._settings, slot=self._slot, epoch=log.epoch)
+        told = faust_settings(kafka, log.partitions, code_version())
+        host = FaustHost(told, handler, metrics.registry)
+        return FaustSignalsRole(log, host, metrics, self._clock)
 
     def _alerts(self, log: KafkaLog, metrics: Metrics) -> Role:
         settings = self._settings

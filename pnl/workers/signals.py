@@ -1,6 +1,6 @@
-"""What a worker of signals does: on our runner, or on Faust, with its figures.
+"""What a worker of signals does on our runner, with its figures: embedded, or on Kafka.
 
-Law: both tick when, and only when, all that was there at that moment has been handled.
+Law: it ticks when, and only when, all that was there at that moment has been handled.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,9 +13,8 @@ from pnl.workers.roles import RESTORING, Owned
 from processors.alert_rules import AlertRules
 from processors.signals import Signals
 from processors.windows import WindowRules
-from streams.clock import Clock, Stopwatch
-from streams.faust_host import FaustHost
-from streams.log import Busy, EventLog, LogFailed, TopicPartition
+from streams.clock import Clock
+from streams.log import EventLog, TopicPartition
 from streams.runner import Runner
 from streams.signal_host import SignalHandler
 from streams.signals_on_runner import SignalsOnRunner
@@ -23,11 +22,7 @@ from streams.ticking import EVERY, Ticker
 from streams.topics import ACTIVITY, ALERT_ACTIONS, AUDIT, CHURN
 
 GROUP: Final = "signals"
-FAUST_GROUP: Final = "signals-faust"
 TOPICS: Final = (CHURN, ACTIVITY, ALERT_ACTIONS, AUDIT)
-STILL: Final = timedelta(minutes=2)
-"""A host that neither handles nor ticks for so long, while the log answers, stands still."""
-STOP: Final = timedelta(seconds=8)
 
 
 def signals(rules: AlertRules, timezone: str) -> Signals:
@@ -62,7 +57,7 @@ class SignalsRole:
         )
         self._owned = Owned(GROUP, log, self._consumer, metrics)
         self._ticker = Ticker(log, topics, clock, every)
-        self._lag = _Lag(log, metrics)
+        self._lag = Lag(log, metrics)
         self.ticks = 0
         """How often time did its part."""
 
@@ -97,81 +92,7 @@ class SignalsRole:
         self._consumer.close()
 
 
-class FaustSignalsRole:
-    """A host on Faust, watched. `step` and `close` belong to one thread."""
-
-    def __init__(
-        self,
-        log: EventLog,
-        host: FaustHost,
-        metrics: Metrics,
-        clock: Clock,
-        *,
-        topics: Sequence[str] = TOPICS,
-        every: timedelta = EVERY,
-        still: timedelta = STILL,
-    ) -> None:
-        self._host = host
-        self._metrics = metrics
-        self._ticker = Ticker(log, topics, clock, every)
-        self._lag = _Lag(log, metrics)
-        self._still = still
-        self._moved = Stopwatch()
-        self._progress = -1
-        self._handled = self.ticks = 0
-        host.start()
-
-    def step(self, wait: timedelta) -> int:
-        """Let the host work; return how many records it has handled since.
-
-        Raises what the host ended with, and LogFailed where it stands still while the log answers.
-        """
-        if self._host.wait(wait):
-            raise self._host.fault or LogFailed("Faust has ended by itself")
-        if self._host.is_ready:
-            at = self._due()
-            if at is not None:
-                self._host.tick(at)
-        self._watch()
-        handled, self._handled = self._host.handled - self._handled, self._host.handled
-        ticks, self.ticks = self._host.ticks - self.ticks, self._host.ticks
-        self._metrics.signals_ticks.inc(ticks)
-        return handled
-
-    def _due(self) -> int | None:
-        try:
-            return self._ticker.due(self._host.positions())
-        except Busy:
-            self._moved = Stopwatch()
-            raise
-
-    def _watch(self) -> None:
-        if self._host.progress != self._progress:
-            self._progress, self._moved = self._host.progress, Stopwatch()
-        if self._moved.elapsed() > self._still:
-            raise LogFailed(
-                f"Faust stands still: nothing was handled for {self._still.total_seconds():.0f} "
-                "seconds, though the log answers"
-            )
-
-    def positions(self) -> Mapping[TopicPartition, int]:
-        """Return the next offset of each partition that is owned."""
-        return self._host.positions()
-
-    def missing(self) -> str | None:
-        """Say that partitions are being restored; None when they are."""
-        return None if self._host.is_ready else RESTORING
-
-    def measure(self) -> None:
-        """Measure the lag; from any thread. Busy or LogFailed when the log does not answer."""
-        self._lag.show(self._host.positions())
-
-    def close(self) -> None:
-        """Leave the group; what takes longer ends with the process."""
-        self._host.stop(STOP)
-
-
-class _Lag:
+class Lag:
     """How far places are from the ends of their topics; on Kafka a batch's end counts as one."""
 
     def __init__(self, log: EventLog, metrics: Metrics) -> None:

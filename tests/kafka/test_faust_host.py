@@ -3,18 +3,15 @@
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry
 
 from pnl.metrics import Metrics
-from pnl.workers.signals import FaustSignalsRole
+from pnl.workers.signals_faust import FaustSignalsRole, faust_settings
 from streams.clock import SystemClock
 from streams.faust_host import FaustHost
-from streams.faust_settings import FaustSettings
-from streams.topics import SIGNALS_TABLE
-from tests.kafka.places import QUICK, create_topics, open_log
+from tests.kafka.places import create_topics, open_log, settings
 from tests.support.kafka_broker import Cluster
 from tests.support.signal_host_contract import TOPICS, Running, SignalHostContract, Tally
 
@@ -24,17 +21,11 @@ EVERY = WAIT = timedelta(milliseconds=50)
 class FaustStand:
     """Hosts on one cluster, under a prefix."""
 
-    def __init__(self, cluster: Cluster, prefix: str, folder: Path) -> None:
+    def __init__(self, cluster: Cluster, prefix: str) -> None:
         create_topics(cluster, prefix)
         self.log = open_log(cluster, prefix)
-        self.settings = FaustSettings(
-            client={"bootstrap.servers": cluster.bootstrap, **QUICK},
-            group="signals-faust",
-            topics=TOPICS,
-            changelog=SIGNALS_TABLE,
-            prefix=prefix,
-            folder=folder,
-        )
+        kafka = settings(cluster.bootstrap, prefix)
+        self.settings = faust_settings(kafka, self.log.partitions, "test", TOPICS)
 
     def start(self) -> AbstractContextManager[Running]:
         """Run a host."""
@@ -45,9 +36,9 @@ class FaustStand:
 
 
 @pytest.fixture
-def stand(cluster: Cluster, prefix: str, tmp_path: Path) -> Iterator[FaustStand]:
+def stand(cluster: Cluster, prefix: str) -> Iterator[FaustStand]:
     """Yield a stand on empty topics."""
-    standing = FaustStand(cluster, prefix, tmp_path)
+    standing = FaustStand(cluster, prefix)
     yield standing
     standing.log.close()
 

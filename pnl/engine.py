@@ -11,15 +11,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
-from typing import Final
+from operator import itemgetter
+from typing import TYPE_CHECKING, Final
 
 from pnl.outputs import Outputs, encode
 from pnl.restating.accepted import STREAM_TIME, Rules
 from processors.customer import Customer
+from processors.following import Follower, Unknown, Watch
 from processors.items import key_of_item
 from processors.journeys import Applied, Journeys, Recall
 from processors.laws import Breach, breaches
-from processors.policy import Policies, book_of
+from processors.policy import Policies, PolicyBook, book_of
 from processors.results import BatchRecord, BatchSource, Exceptional
 from processors.state_codec import decode_customer, prefix_of, revision_key, take_changes
 from streams.codec import decode
@@ -29,12 +31,16 @@ from streams.log import EventLog, Outgoing, Record, StateReader, shelf_of
 from streams.runner import Account, Done, Runner
 from streams.topics import BATCHES, INPUT_NAMES
 
+if TYPE_CHECKING:
+    from processors.live_churn import LiveModel
+
 GROUP: Final = "journeys"
 
 _SLICE: Final = 64
 """So many records are decoded, then applied, then encoded: each step's code, and what it hands to
 the next, then stay in the processor's cache. Record by record it took a sixth more."""
 
+_LOGGED_AT: Final = itemgetter(3)
 _DONE: Final = {"duplicate": Done("duplicate"), "late": Done("late")}
 _REFUSED: Final = Applied("dead")
 
@@ -58,17 +64,27 @@ class _Batch:
     customers: Mapping[bytes, Customer]
     recall: Recall
     stream_time: Millis | None
+    logged_at_max: Millis
     changes: dict[bytes, bytes | None] = field(default_factory=dict)
 
 
 class JourneysHandler:
-    """The runner's handler. `hot_customers` is how many stay decoded per partition."""
+    """The runner's handler. `hot_customers` is how many stay decoded per partition.
+
+    `risk` is the model that says who may not buy again; without one nobody has a risk.
+    """
 
     def __init__(
-        self, policies: Policies, *, code_version: str, hot_customers: int = 50_000
+        self,
+        policies: Policies,
+        *,
+        code_version: str,
+        hot_customers: int = 50_000,
+        risk: "LiveModel | None" = None,
     ) -> None:
         book = book_of(policies)
         self._journeys = Journeys(book)
+        self._follower = Follower(_watch(book, risk))
         self._rules = Rules(book)
         self._policy = book.version
         self._code_version = code_version
@@ -101,6 +117,7 @@ class JourneysHandler:
             self._customers(partition, records),
             partial(self._recall, partition),
             self._load_stream_time(partition),
+            max(map(_LOGGED_AT, records)),
         )
         done: list[tuple[int, Done]] = []
         for start in range(0, len(records), _SLICE):
@@ -168,6 +185,8 @@ class JourneysHandler:
         broken = breaches(applied)
         if broken:
             raise LawBroken(broken[0], record)
+        followed = self._follower.follow(customer, fact, applied, record.logged_at)
+        batch.outputs.follow(record.key, applied, followed)
         return applied
 
     def _recall(self, partition: int, customer: Customer, fact: Fact) -> int | None:
@@ -181,7 +200,9 @@ class JourneysHandler:
 
     def outputs(self, partition: int) -> Iterable[tuple[str, Sequence[Outgoing]]]:
         """Return what a partition number's batch puts out, by topic."""
-        return self._open[partition].outputs.by_topic()
+        batch = self._open[partition]
+        told = batch.outputs.activity(partition, batch.logged_at_max, batch.stream_time)
+        return [*batch.outputs.by_topic(), *told]
 
     def reversals(self, partition: int) -> Mapping[str, int]:
         """Return how many entries of each line the batch in a partition number takes back."""
@@ -256,6 +277,15 @@ class JourneysHandler:
         self._open.clear()
 
 
+def _watch(book: PolicyBook, risk: "LiveModel | None") -> Watch:
+    """Return what tells of customers' risk; the numbers' library comes along with a model only."""
+    if risk is None:
+        return Unknown()
+    from processors.risk_watch import RiskWatch
+
+    return RiskWatch(book, risk)
+
+
 def _text(key: bytes | None) -> str | None:
     """Return a key as text; None if it is none: its record cannot be a fact's.
 
@@ -278,8 +308,11 @@ class JourneysWorker:
         code_version: str,
         records_max: int = 10_000,
         hot_customers: int = 50_000,
+        risk: "LiveModel | None" = None,
     ) -> None:
-        handler = JourneysHandler(policies, code_version=code_version, hot_customers=hot_customers)
+        handler = JourneysHandler(
+            policies, code_version=code_version, hot_customers=hot_customers, risk=risk
+        )
         self._consumer = log.consumer(GROUP, INPUT_NAMES)
         self._runner = Runner(
             self._consumer,

@@ -9,12 +9,26 @@ from typing import Final, Literal
 
 import msgspec
 
+from processors.activity import Cells
+from processors.following import Followed
 from processors.journeys import Applied
 from processors.results import Cause, LedgerRecord
-from streams.facts import Contact, Cost, Fact, Order, Period, Resolution, identity_of
+from processors.signal_records import ActivityRecord
+from streams.facts import (
+    Contact,
+    Cost,
+    Fact,
+    Millis,
+    Order,
+    Period,
+    Resolution,
+    identity_of,
+)
 from streams.log import Outgoing, Record
 from streams.topics import (
+    ACTIVITY,
     ATTRIBUTIONS,
+    CHURN,
     CONTACT_FACTS,
     COST_FACTS,
     LEDGER,
@@ -23,6 +37,9 @@ from streams.topics import (
 )
 
 encode: Final = msgspec.json.Encoder().encode
+
+CELLS_MAX: Final = 2_000
+"""So many cells are in a record of activity at most: half a megabyte."""
 
 KIND_OF: Final[dict[type[Fact], Literal["contact", "resolution", "order", "cost", "period"]]] = {
     Contact: "contact",
@@ -42,6 +59,8 @@ class Outputs:
     __slots__ = (
         "_attributions",
         "_batch_id",
+        "_cells",
+        "_churn",
         "_contacts",
         "_costs",
         "_ledger",
@@ -62,6 +81,8 @@ class Outputs:
         self._orders: list[Outgoing] = []
         self._costs: list[Outgoing] = []
         self._periods: list[Outgoing] = []
+        self._churn: list[Outgoing] = []
+        self._cells = Cells()
         self.reversals: Counter[str] = Counter()
         self.rows = 0
         self.sum_minor = 0
@@ -100,6 +121,35 @@ class Outputs:
             key = b"%b\0%b" % (period.event_id.encode(), customer)
             self._periods.append(Outgoing(key, encode(period)))
 
+    def follow(self, customer: bytes, applied: Applied, followed: Followed) -> None:
+        """Add what follows a fact beside the books."""
+        if followed.recounted:
+            self._cells.move(followed.recounted)
+        if applied.entries:
+            self._cells.book(applied.entries)
+        if followed.churn is not None:
+            self._churn.append(Outgoing(customer, encode(followed.churn)))
+
+    def activity(
+        self, partition: int, logged_at_max: Millis, stream_time: Millis | None
+    ) -> list[tuple[str, Sequence[Outgoing]]]:
+        """Return the activity of the batch: a record, or several where it has many cells."""
+        cells = self._cells.cells()
+        epoch, _, _ = self._batch_id.partition("-")
+        key = str(partition).encode()
+        told = [
+            ActivityRecord(
+                int(epoch) if epoch.isdigit() else 0,
+                partition,
+                self._batch_id,
+                logged_at_max,
+                stream_time,
+                cells[start : start + CELLS_MAX],
+            )
+            for start in range(0, len(cells), CELLS_MAX)
+        ]
+        return [(ACTIVITY, [Outgoing(key, encode(each)) for each in told])] if told else []
+
     def by_topic(self) -> list[tuple[str, Sequence[Outgoing]]]:
         """Return the records by topic."""
         found = (
@@ -109,5 +159,6 @@ class Outputs:
             (ORDER_FACTS, self._orders),
             (COST_FACTS, self._costs),
             (PERIOD_FACTS, self._periods),
+            (CHURN, self._churn),
         )
         return [(topic, outgoing) for topic, outgoing in found if outgoing]

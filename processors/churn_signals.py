@@ -16,6 +16,7 @@ from scipy import optimize
 
 from processors.churn import expit
 from processors.repeat_models import FloatArray
+from processors.results import ContactRecord
 from streams.facts import Millis
 
 Signal: TypeAlias = Literal[
@@ -41,9 +42,14 @@ SEEN_MIN: Final = 30
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignalRules:
-    """When something is a signal; times in milliseconds, CSAT on its scale of 1 to 5."""
+    """When something is a signal; times in milliseconds, CSAT on its scale of 1 to 5.
+
+    Of the contacts known only the latest `contacts_max` are looked at, so that a history costs the
+    same however long it is.
+    """
 
     half_life_ms: int = 30 * DAY_MS
+    contacts_max: int = 20
     repeated_ms: int = 7 * DAY_MS
     frequent_ms: int = 90 * DAY_MS
     frequent_contacts: int = 4
@@ -127,11 +133,12 @@ def observations(
     known = sorted(
         (each for each in contacts if each.ended_at <= at),
         key=lambda each: (each.ended_at, each.contact_id),
-    )
+    )[-rules.contacts_max :]
     seen: list[Observation] = []
     cases: dict[str, Millis] = {}
     for each in known:
-        seen += [Observation(signal, each.ended_at, each.contact_id) for signal in _of(each, rules)]
+        shown = shown_by(each, rules)
+        seen += [Observation(signal, each.ended_at, each.contact_id) for signal in shown]
         before = cases.get(each.case_id) if each.case_id else None
         if before is not None and each.ended_at - before <= rules.repeated_ms:
             seen.append(Observation("repeated", each.ended_at, each.contact_id))
@@ -150,7 +157,7 @@ def observations(
     return tuple(latest[signal] for signal in SIGNALS if signal in latest)
 
 
-def _of(contact: SeenContact, rules: SignalRules) -> list[Signal]:
+def shown_by(contact: SeenContact | ContactRecord, rules: SignalRules) -> list[Signal]:
     """Return the signals that a contact shows by itself."""
     found: list[Signal] = []
     if contact.reopened or contact.outcome in ("unresolved", "reopened"):

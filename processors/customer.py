@@ -21,7 +21,9 @@ from processors.items import (
     OrderItem,
     PeriodItem,
     ResolutionItem,
+    RiskItem,
 )
+from processors.purchase_days import PurchaseDays
 from processors.references import Index, References, discard, enter
 from processors.results import CurrencyAmount, Entry
 from processors.settlement import Settlement
@@ -38,6 +40,7 @@ class Customer:
     """One customer's journey, decoded. Mutable: `processors.journeys` is its only writer."""
 
     __slots__ = (
+        "bought",
         "case_chains",
         "chain_of",
         "chains",
@@ -56,14 +59,16 @@ class Customer:
         "periods",
         "refers",
         "resolutions",
+        "risk",
         "sales",
         "same_chain",
         "settled",
+        "shown",
         "watermark",
         "wrap_ms_max",
     )
 
-    def __init__(self, key: str, items: Iterable[Item] = ()) -> None:
+    def __init__(self, key: str, items: Iterable[Item | RiskItem] = ()) -> None:
         self.key = key
         self.watermark: Millis | None = None
         # No item kept for one horizon, or two, but chains and sales is older than these.
@@ -91,8 +96,16 @@ class Customer:
         self.sales: list[tuple[Millis, str]] = []
         self.settled: dict[str, Settlement] = {}
         self.credits: dict[str, tuple[CurrencyAmount, ...]] = {}
+        # What was published of the risk. Indexed when a risk is asked for: the purchases, and
+        # the signals that chains show, by the chain's name.
+        self.risk: RiskItem | None = None
+        self.bought: PurchaseDays | None = None
+        self.shown: dict[str, tuple[str, ...]] | None = None
         legs: list[str] = []
         for item in items:
+            if isinstance(item, RiskItem):
+                self.risk = item
+                continue
             self.observe(item.fact)
             if isinstance(item, LegItem):
                 self.legs[item.fact.contact_id] = item
@@ -158,9 +171,11 @@ class Customer:
         if self.forgotten:
             self.forgotten.clear()
 
-    def item(self, key: ItemKey) -> Item | None:
+    def item(self, key: ItemKey) -> Item | RiskItem | None:
         """Return an item, None if it was forgotten."""
         kind, identity = key
+        if kind == "k":
+            return self.risk
         if kind == "c":
             return self.legs.get(identity)
         if kind == "o":

@@ -9,8 +9,13 @@ contacts for one and the longest lookback, so that an order within the horizon f
 path. What is due to be forgotten is looked for when the customer's time enters another day.
 """
 
+from collections.abc import Iterable
+
 from processors.customer import Customer
+from processors.days import local_days
+from processors.items import RISK, OrderItem, RiskItem
 from processors.policy import DAY_MS, PolicyBook
+from processors.purchase_days import past_with, purchase_of
 from processors.refunds import settlement_of
 from processors.touchpoints import Chain
 from streams.facts import Millis, Order
@@ -83,6 +88,7 @@ def _forget_singles(customer: Customer, limit: Millis) -> None:
             customer.forget_item(("r", event_id), resolution.fact.revision)
             customer.refers.leave(resolution.fact)
             del customer.resolutions[event_id]
+            customer.shown = None
         else:
             oldest.append(resolution.fact.occurred_at)
     for event_id, cost in list(customer.costs.items()):
@@ -114,6 +120,7 @@ def _forget_orders(customer: Customer, limit: Millis, policies: PolicyBook) -> N
             if len(lost) < len(pieces):
                 bound.add(refund_id)
     customer.settled.clear()
+    remember_purchases(customer, [customer.orders[order_id] for order_id in gone], policies)
     oldest: list[Millis] = []
     for order_id, item in list(customer.orders.items()):
         at = item.fact.occurred_at
@@ -124,3 +131,18 @@ def _forget_orders(customer: Customer, limit: Millis, policies: PolicyBook) -> N
         elif at >= limit:
             oldest.append(at)
     customer.oldest_double = min(oldest, default=None)
+
+
+def remember_purchases(
+    customer: Customer, items: Iterable[OrderItem], policies: PolicyBook
+) -> None:
+    """Keep of orders that leave on which days the customer bought: his risk goes by all of them."""
+    day_of = local_days(policies.zone)
+    found = [purchase_of(item, policies.currency, day_of) for item in items]
+    bought = [each for each in found if each is not None and each.gone_at is None]
+    if bought:
+        risk = customer.risk or RiskItem()
+        risk.past = past_with(risk.past, bought)
+        customer.risk = risk
+        customer.changed.add(RISK)
+    customer.bought = None

@@ -138,7 +138,8 @@ class ActivityRecord(_Value, frozen=True):
     """`pnl.activity.v1`, keyed by source partition, all in partition 0: what a batch changed.
 
     `event_time_max` is the stream time of that partition after the batch, `logged_at_max` the
-    log's time of the newest record in it. Records of one source partition stand in order.
+    log's time of the newest record in it. Records of one source partition stand in order; a batch
+    that changed very many minutes has several, each with its own cells.
     """
 
     epoch: int

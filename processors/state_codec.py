@@ -3,8 +3,8 @@
 Law: decode(encode(item)) = item. The first byte of a value is the version of its layout; a value
 of a newer one is refused, an older one is read (its structs only ever gained fields at the end).
 
-A key is the customer's key, NUL, one letter for the kind, the item's identity. Ids hold no NUL,
-so no customer's keys begin with another's.
+A key is the customer's key, NUL, one letter for the kind, the item's identity (none of the risk).
+Ids hold no NUL, so no customer's keys begin with another's.
 """
 
 from collections.abc import Callable, Iterable
@@ -14,6 +14,7 @@ import msgspec
 
 from processors.customer import Customer
 from processors.items import (
+    RISK_VERSION,
     STATE_VERSION,
     CostItem,
     Item,
@@ -22,17 +23,20 @@ from processors.items import (
     OrderItem,
     PeriodItem,
     ResolutionItem,
+    RiskItem,
 )
 
 _ENCODE: Final = msgspec.msgpack.Encoder().encode
-_DECODE: Final[dict[int, Callable[[bytes], Item]]] = {
+_DECODE: Final[dict[int, Callable[[bytes], Item | RiskItem]]] = {
     b"c"[0]: msgspec.msgpack.Decoder(LegItem).decode,
     b"o"[0]: msgspec.msgpack.Decoder(OrderItem).decode,
     b"r"[0]: msgspec.msgpack.Decoder(ResolutionItem).decode,
     b"x"[0]: msgspec.msgpack.Decoder(CostItem).decode,
     b"p"[0]: msgspec.msgpack.Decoder(PeriodItem).decode,
+    b"k"[0]: msgspec.msgpack.Decoder(RiskItem).decode,
 }
 _VERSION: Final = bytes([STATE_VERSION])
+_RISK_VERSION: Final = bytes([RISK_VERSION])
 
 
 class StateTooNew(Exception):
@@ -61,9 +65,9 @@ def forgotten_prefix_of(customer_key: str) -> bytes:
     return f"\0forgotten\0{customer_key}\0".encode()
 
 
-def encode_item(item: Item) -> bytes:
+def encode_item(item: Item | RiskItem) -> bytes:
     """Return an item's state value."""
-    return _VERSION + _ENCODE(item)
+    return (_RISK_VERSION if type(item) is RiskItem else _VERSION) + _ENCODE(item)
 
 
 def take_changes(customer: Customer) -> list[tuple[bytes, bytes | None]]:
@@ -85,9 +89,9 @@ def take_changes(customer: Customer) -> list[tuple[bytes, bytes | None]]:
 def decode_customer(customer_key: str, rows: Iterable[tuple[bytes, bytes]]) -> Customer:
     """Build a customer from its rows of the state. Raises StateTooNew."""
     place = len(customer_key.encode()) + 1
-    items: list[Item] = []
+    items: list[Item | RiskItem] = []
     for key, value in rows:
-        if value[0] > STATE_VERSION:
-            raise StateTooNew(f"state version {value[0]}, this program reads {STATE_VERSION}")
+        if value[0] > RISK_VERSION:
+            raise StateTooNew(f"state version {value[0]}, this program reads {RISK_VERSION}")
         items.append(_DECODE[key[place]](value[1:]))
     return Customer(customer_key, items)

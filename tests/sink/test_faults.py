@@ -24,7 +24,7 @@ from streams.failpoints import VARIABLE
 from streams.log import Outgoing, TopicPartition
 from streams.memory_log import MemoryLog
 from streams.sqlite_log import SqliteLog
-from streams.topics import CONTACT_FACTS, OUTPUT_NAMES
+from streams.topics import CONTACT_FACTS, STORED_NAMES
 from tests.sink.conftest import TIMEOUT
 from tests.support.chdb_http import ROOT, ChdbServer, Fault
 from tests.support.facts import BASE, DAY
@@ -47,7 +47,7 @@ def ends(log: MemoryLog) -> dict[TopicPartition, int]:
     """Return the ends of all outputs."""
     return {
         TopicPartition(topic, number): end
-        for topic in OUTPUT_NAMES
+        for topic in STORED_NAMES
         for number, end in log.end_offsets(topic).items()
     }
 

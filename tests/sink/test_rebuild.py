@@ -12,7 +12,7 @@ from sinks.verify import verify
 from streams.clock import ManualClock
 from streams.log import Outgoing, TopicPartition
 from streams.memory_log import MemoryLog
-from streams.topics import LEDGER, OUTPUT_NAMES
+from streams.topics import LEDGER, STORED_NAMES
 from tests.support.chdb_http import ChdbServer
 from tests.support.facts import BASE
 from tests.support.shared_log import SharedLog, share_out, shared
@@ -45,7 +45,7 @@ def test_a_rebuilt_store_shows_what_it_showed(log: MemoryLog, store: Store) -> N
     before = shown(store)
     done = rebuild(log, store)
     assert done.differences == ()
-    assert done.records == sum(sum(log.end_offsets(topic).values()) for topic in OUTPUT_NAMES)
+    assert done.records == sum(sum(log.end_offsets(topic).values()) for topic in STORED_NAMES)
     assert shown(store) == before
     append(log, trade(10, 40))
     journey(log)
@@ -158,7 +158,7 @@ def caught_up(log: SharedLog, sink: Sink) -> None:
     """Wait until all is stored and summed up."""
     ends = {
         TopicPartition(topic, number): end
-        for topic in OUTPUT_NAMES
+        for topic in STORED_NAMES
         for number, end in log.end_offsets(topic).items()
     }
     assert sink.wait_until(ends, timedelta(seconds=30))

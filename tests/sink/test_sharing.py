@@ -49,7 +49,7 @@ def ends(log: SharedLog) -> dict[TopicPartition, int]:
     """Return the ends of all outputs."""
     return {
         TopicPartition(topic, number): end
-        for topic in OUTPUT_NAMES
+        for topic in STORED_NAMES
         for number, end in log.end_offsets(topic).items()
     }
 

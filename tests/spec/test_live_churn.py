@@ -113,4 +113,5 @@ def test_signals_move_one_as_they_move_many(base: float, shown: list[tuple[Signa
     risk, reasons = live(MODELS[0]).with_signals(base, seen, at)
     assert among is not None
     assert risk == pytest.approx(among.risk, abs=NEAR)
+    assert live(MODELS[0]).moved_by(base, seen, at) == pytest.approx(risk, abs=NEAR)
     assert sorted(reasons, key=repr) == sorted(among.reasons, key=repr)

@@ -6,6 +6,7 @@ one for ever: a status, or what it does instead of answering.
 
 import socket
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -20,10 +21,11 @@ BUSY = HEAD % (429, b"Retry-After: 7\r\n")
 
 @dataclass
 class Taken:
-    """A request: its head's fields in lower case, and its body."""
+    """A request: its head's fields in lower case, its body, when it was there (s since 1970)."""
 
     fields: dict[str, str]
     body: bytes
+    at: float
 
     @property
     def id(self) -> str:
@@ -125,7 +127,7 @@ def _read(connection: socket.socket) -> Taken:
     fields = {name.lower(): value.strip() for name, _, value in (x.partition(":") for x in lines)}
     while len(body) < int(fields.get("content-length", "0")):
         body += _more(connection)
-    return Taken(fields, body)
+    return Taken(fields, body, time.time())
 
 
 def _more(connection: socket.socket) -> bytes:

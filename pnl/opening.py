@@ -8,7 +8,7 @@ import logging
 import socket
 from dataclasses import replace
 from datetime import timedelta
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from pnl.datafolder import DataFolder
 from pnl.errors import UserError
@@ -23,6 +23,9 @@ from streams.kafka_settings import KafkaSettings
 from streams.kafka_topics import KafkaTopics
 from streams.sqlite_log import SqliteLog
 from streams.topics import STATES
+
+if TYPE_CHECKING:
+    from processors.live_churn import LiveModel
 
 Log: TypeAlias = SqliteLog | KafkaLog
 
@@ -135,3 +138,12 @@ def server_dsn(folder: DataFolder, settings: Settings) -> str:
             "a server's http://USER:PASSWORD@HOST:8123; `pnl run` does all in one process."
         )
     return dsn
+
+
+def live_risk(folder: DataFolder) -> "LiveModel | None":
+    """Return the model that `pnl fit churn` kept in a folder; None where it did not."""
+    if not folder.churn.is_file():
+        return None
+    from pnl.fitting.live import load_live_risk  # numbers' libraries come along with a model only
+
+    return load_live_risk(folder.churn)

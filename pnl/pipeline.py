@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from pnl.delivering.opening import delivering_roles
 from pnl.delivering.role import DeliveringRole
@@ -41,6 +41,9 @@ from streams.kafka_log import KafkaLog
 from streams.log import Busy, EventLog, TopicPartition
 from streams.sqlite_log import SqliteLog
 from streams.topics import INPUT_NAMES, OUTPUT_NAMES, TOPICS
+
+if TYPE_CHECKING:
+    from processors.live_churn import LiveModel
 
 JOIN_MAX: Final = timedelta(seconds=1.5)
 UPKEEP_SECONDS: Final = 60.0
@@ -84,6 +87,7 @@ class Pipeline:
         clock: Clock,
         settings: Settings,
         alerts: AlertSettings | None = None,
+        risk: "LiveModel | None" = None,
     ) -> None:
         self.log = log
         self.store = store
@@ -98,6 +102,7 @@ class Pipeline:
             clock,
             code_version=code_version(),
             records_max=settings.limits.batch_records_max,
+            risk=risk,
         )
         self._sink = SinkRole(log, store, metrics, clock, code_version=code_version())
         # It counts the log again; the laws of the store are `pnl verify`'s, which lets it rest.

@@ -16,10 +16,11 @@ from pnl.control import Answer, ControlServer
 from pnl.datafolder import DataFolder, FolderLock
 from pnl.engine import LawBroken
 from pnl.errors import CheckFailed, LawBreach, UserError
-from pnl.opening import open_log, store_dsn
+from pnl.opening import live_risk, open_log, store_dsn
 from pnl.pipeline import Pipeline
 from pnl.reports.queries import Reports
 from pnl.runtime import tune_collector
+from pnl.settings_alerts import load_alerts
 from pnl.settings_load import Loaded
 from sinks.store import Store
 from sinks.store_errors import StoreError
@@ -58,7 +59,11 @@ class Server:
         try:
             self.store = Store.open(store_dsn(self.folder, settings))
             self.store.migrate()
-            self.pipeline = Pipeline(self.log, self.store, self.policies, self.clock, settings)
+            alerts = load_alerts(self.folder.path, settings.reporting.timezone)
+            risk = live_risk(self.folder)
+            self.pipeline = Pipeline(
+                self.log, self.store, self.policies, self.clock, settings, alerts, risk
+            )
             self.reports = Reports(
                 self.store,
                 self.policies,

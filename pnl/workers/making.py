@@ -8,7 +8,7 @@ from pnl.delivering.opening import delivering_roles
 from pnl.delivering.together import Together
 from pnl.errors import UserError
 from pnl.metrics import Metrics
-from pnl.opening import kafka_settings, open_kafka, server_dsn
+from pnl.opening import kafka_settings, live_risk, open_kafka, server_dsn
 from pnl.periods.job import PeriodJob
 from pnl.periods.role import PeriodsRole
 from pnl.settings import Settings
@@ -105,6 +105,7 @@ class Maker:
             self._clock,
             code_version=code_version(),
             records_max=self._settings.limits.batch_records_max,
+            risk=live_risk(self._folder),
         )
 
     def _sink(self, log: KafkaLog, stack: ExitStack, metrics: Metrics) -> Role:

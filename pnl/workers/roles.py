@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Mapping
 from datetime import timedelta
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pnl.auditor.auditor import Auditor
 from pnl.auditor.findings import Found
@@ -26,6 +26,9 @@ from streams.kafka_log import KafkaLog
 from streams.log import Consumer, EventLog, TopicPartition
 from streams.runner import Runner
 from streams.topics import INPUT_NAMES, JOURNEYS_STATE, OUTPUT_NAMES, STORED_NAMES
+
+if TYPE_CHECKING:
+    from processors.live_churn import LiveModel
 
 _LOGGER: Final = logging.getLogger("pnl")
 _REVENUE: Final = """
@@ -96,8 +99,9 @@ class JourneysRole:
         *,
         code_version: str,
         records_max: int,
+        risk: "LiveModel | None" = None,
     ) -> None:
-        self._handler = JourneysHandler(policies, code_version=code_version)
+        self._handler = JourneysHandler(policies, code_version=code_version, risk=risk)
         self._metered = Metered(self._handler, metrics, clock)
         self._metrics = metrics
         self._consumer = log.consumer(JOURNEYS, INPUT_NAMES)

@@ -12,6 +12,7 @@ from typing import Final
 
 import uvicorn
 
+from pnl.alert_answers import Asked
 from pnl.console.app import build
 from pnl.console.settings import ConsoleSettings
 from pnl.errors import CheckFailed, UserError
@@ -47,12 +48,13 @@ class Page:
         clock: Clock,
         on_fault: Callable[[BaseException], None],
         ready: Callable[[], tuple[str, ...]],
+        answering: Callable[[Asked], str] | None = None,
     ) -> None:
         self._bound = bound
         self._on_fault = on_fault
         self.settings = replace(settings, port=bound.getsockname()[1])
         config = uvicorn.Config(
-            build(reports, self.settings, ready, clock=clock),
+            build(reports, self.settings, ready, clock=clock, answering=answering),
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=GRACE_SECONDS,

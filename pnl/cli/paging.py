@@ -1,15 +1,21 @@
 """The page, served while a command runs."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Final, Protocol
 
+from pnl.alert_answers import Asked, answer_alert
 from pnl.cli.sentences import warn
 from pnl.console.settings import ConsoleSettings
+from pnl.datafolder import DataFolder
+from pnl.reports.alert_words import clears_words
 from pnl.reports.queries import Reports
+from pnl.settings_alerts import load_alerts
 from pnl.settings_load import Loaded
 from streams.clock import Clock
+from streams.log import EventLog
 
 LOOK_SECONDS: Final = 0.05
 STOP_SECONDS_MAX: Final = 1.0
@@ -21,6 +27,16 @@ class Served(Protocol):
     @property
     def reports(self) -> Reports:
         """What answers."""
+        ...
+
+    @property
+    def log(self) -> EventLog:
+        """Where people's answers to alerts are kept."""
+        ...
+
+    @property
+    def folder(self) -> DataFolder:
+        """Beside what lies in it the rules of alerts may stand."""
         ...
 
     @property
@@ -73,11 +89,13 @@ def serve_page(server: Served, port: int | None, say: Callable[[str], None]) -> 
             currency=settings.reporting.currency,
             locale=settings.server.locale,
             allowed_hosts=settings.server.allowed_hosts,
+            clears=_clears(server),
         ),
         bound,
         server.clock,
         server.fail,
         server.missing,
+        partial(_answered, server),
     )
     page.start()
     while not (page.is_up or server.stopping.wait(LOOK_SECONDS)):
@@ -92,3 +110,14 @@ def serve_page(server: Served, port: int | None, say: Callable[[str], None]) -> 
         server.stopping.set()
         page.ask_to_stop()
         page.join(STOP_SECONDS_MAX)
+
+
+def _clears(server: Served) -> Mapping[str, str]:
+    """Return, by rule, what would clear its alerts."""
+    rules = load_alerts(server.folder.path, server.loaded.settings.reporting.timezone).rules()
+    return {rule.name: clears_words(rule.name, rule.kind, rules) for rule in rules.rules}
+
+
+def _answered(server: Served, asked: Asked) -> str:
+    """Append what somebody answered on the page."""
+    return answer_alert(server.reports, server.log, asked, server.clock.now_ms())

@@ -14,8 +14,10 @@ from datetime import date, timedelta
 from typing import Final
 from urllib.parse import quote, urlencode
 
+from pnl.reports.alerts import STATES as ALERT_STATES
 from pnl.reports.model import CONTACT_DIMENSIONS, DIMENSIONS, Scope
 from pnl.reports.period import quarter_of, week_of
+from processors.alert_rules import SEVERITIES
 
 SCOPE_KEYS: Final = ("from", "to", "period", "against", "currency", *DIMENSIONS)
 PAGE_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -26,10 +28,13 @@ PAGE_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "order": ("model",),
     "entries": ("line", "cursor", "rows"),
     "health": (),
+    "alerts": ("state", "severity", "rule"),
+    "alert": ("state", "severity", "rule"),
     "churn": ("state",),
     "customer": (),
     "reports": (),
     "report": ("by",),
+    "api_alerts": ("state", "severity", "rule", "rows"),
     "api_statement": ("by",),
     "api_contacts": ("by", "cursor", "rows"),
 }
@@ -41,6 +46,7 @@ CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
     "rows": ("50", "100", "200"),
     "sort": tuple(s + n for n in ("ended", "handle", "cost", "credit") for s in ("-", "")),
     "model": ("last", "first", "linear", "position", "time_decay"),
+    "severity": SEVERITIES,
 }
 VIEWS: Final[Mapping[str, tuple[str, ...]]] = {
     "statement": ("compare", "dims"),
@@ -48,6 +54,7 @@ VIEWS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 STATES: Final[Mapping[str, tuple[str, ...]]] = {
     "churn": ("rising", "fading", "high", "all"),
+    **dict.fromkeys(("alerts", "alert", "api_alerts"), ALERT_STATES),
 }
 LINES: Final = (
     "A1a", "A1b", "A2a", "A2b", "A2c", "A3", "A4", "A5", "B", "C1", "C2", "C3", "C4", "C5", "C6",

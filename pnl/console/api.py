@@ -15,11 +15,13 @@ from pnl.console.address import Address, read_address, resolve
 from pnl.console.figures import Figures
 from pnl.console.files import contacts_file, entries_file, explained_file
 from pnl.console.settings import ConsoleSettings
+from pnl.reports.alerts import AlertQuery
 from pnl.reports.api import ReportsApi, whole_contacts
 from pnl.reports.as_sheets import contacts_sheet, statement_sheet
 from pnl.reports.catalogue import CATALOGUE
 from pnl.reports.model import BadRequest, Scope
 from pnl.reports.render import BINARY, file_of
+from pnl.reports.render_alerts import alert_json, alerts_json
 from pnl.reports.render_csv import contacts_csv, statement_csv
 from pnl.reports.render_json import (
     contact_json,
@@ -55,6 +57,7 @@ def add_api(
     _add_health(api, ready)
     asking = _Asking(reports, settings)
     _add_json(api, reports, asking)
+    _add_alerts(api, reports, asking)
     _add_files(api, reports, asking)
     _add_sheets(api, asking)
 
@@ -65,6 +68,7 @@ class _Asking:
     def __init__(self, reports: ReportsApi, settings: ConsoleSettings) -> None:
         self._reports = reports
         self._settings = settings
+        self.clears = settings.clears
         self._figures = Figures.of(settings.locale, settings.timezone)
 
     def address(self, page: str, request: Request, item: str = "") -> Address:
@@ -146,6 +150,26 @@ def _add_json(api: FastAPI, reports: ReportsApi, asking: _Asking) -> None:
         currency = asking.scope(asking.address("contact", request, item)).currency
         explained = reports.explain_contact(item, currency)
         return _found(None if explained is None else contact_json(explained, currency))
+
+
+def _add_alerts(api: FastAPI, reports: ReportsApi, asking: _Asking) -> None:
+    @api.get("/api/alerts")
+    def alerts(request: Request) -> Json:
+        address = asking.address("api_alerts", request)
+        query = AlertQuery(
+            state=address.get("state", "open"),
+            severities=tuple(filter(None, [address.get("severity")])),
+            rules=tuple(filter(None, [address.get("rule")])),
+            rows=int(address.get("rows", ROWS_DEFAULT)),
+        )
+        return alerts_json(reports.alerts(query))
+
+    @api.get("/api/alerts/{item}")
+    def alert(request: Request, item: str) -> Response:
+        asking.address("alert", request, item)
+        found = reports.alert(item)
+        clears = "" if found is None else asking.clears.get(found.alert.rule, "")
+        return _found(None if found is None else alert_json(found, clears))
 
 
 def _add_sheets(api: FastAPI, asking: _Asking) -> None:

@@ -17,11 +17,13 @@ from nicegui import ui
 from nicegui.language import Language
 
 from pnl.console.address import Address, read_address
+from pnl.console.answers import Answering, add_answers
 from pnl.console.api import add_api
 from pnl.console.guard import Guard
 from pnl.console.live import Session, page_title
 from pnl.console.markup import Html, el, join
 from pnl.console.pages import (
+    alerts,
     churn,
     contact,
     contacts,
@@ -52,6 +54,7 @@ TITLES: Final = {
     "contacts": "Contacts",
     "entries": "Entries",
     "health": "Data health",
+    "alerts": "Alerts",
     "reports": "Reports",
     "churn": "Churn watch",
 }
@@ -66,6 +69,8 @@ PAGES: Final[Mapping[str, tuple[str, Page]]] = {
     "churn": ("/churn", churn.page),
     "customer": ("/customers/{item:path}", customer.page),
     "health": ("/health", health.page),
+    "alerts": ("/alerts", alerts.page),
+    "alert": ("/alerts/{item}", alerts.one),
     "reports": ("/reports", report_pages.listed),
     "report": ("/reports/{item:path}", report_pages.page),
 }
@@ -82,20 +87,23 @@ def build(
     settings: ConsoleSettings,
     ready: Ready = always_ready,
     clock: Clock | None = None,
+    answering: Answering | None = None,
 ) -> FastAPI:
     """Return the application: pages, `/api`, `/export`, `/healthz`, `/readyz`, `/metrics`.
 
     `reports` is asked from worker threads. `ready` returns a sentence for each thing that is
-    not there yet.
+    not there yet. `answering` takes what a person answers to an alert; without it nobody can.
     """
     api = FastAPI(
         title="contact-pnl", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json"
     )
-    poller = Poller(
-        reports, {name: page for name, (_, page) in PAGES.items()}, settings, clock or SystemClock()
-    )
+    clock = clock or SystemClock()
+    pages = {name: page for name, (_, page) in PAGES.items()}
+    poller = Poller(reports, pages, settings, clock, can_answer=answering is not None)
     console = Console(poller, Assets.read())
     add_api(api, reports, settings, ready)
+    if answering is not None:
+        add_answers(api, answering, settings.timezone, clock)
     console.add_assets(api)
     for name, (route, _) in PAGES.items():
         console.add_page(name, route)

@@ -18,6 +18,7 @@ from pnl.console.markup import Html, el
 from pnl.console.settings import ConsoleSettings
 from pnl.console.shell import as_of, notice
 from pnl.console.view import Asked, View
+from pnl.reports.alerts import OpenAlerts
 from pnl.reports.api import ReportsApi
 from pnl.reports.evidence import Freshness
 from pnl.reports.model import BadRequest
@@ -55,6 +56,7 @@ class Pulse:
 
     mark: tuple[int, ...]
     freshness: Freshness
+    alerts: OpenAlerts
 
 
 class Poller:
@@ -67,7 +69,10 @@ class Poller:
         settings: ConsoleSettings,
         clock: Clock,
         rest: float = REST,
+        *,
+        can_answer: bool = False,
     ) -> None:
+        self._can_answer = can_answer
         self._reports = reports
         self._pages = pages
         self._settings = settings
@@ -91,7 +96,10 @@ class Poller:
         return pulse
 
     def _read_pulse(self, refresh: bool) -> tuple[Pulse, dict[str, tuple[str, ...]] | None]:
-        pulse = Pulse(mark=self._reports.version(), freshness=self._reports.freshness())
+        mark, known = self._reports.version(), self._pulse
+        same = known is not None and known.mark == mark
+        alerts = known.alerts if known is not None and same else self._reports.open_alerts()
+        pulse = Pulse(mark=mark, freshness=self._reports.freshness(), alerts=alerts)
         return pulse, self._reports.dimensions() if refresh else None
 
     async def answer(self, address: Address) -> Snapshot:
@@ -197,6 +205,9 @@ class Poller:
             figures=self.figures,
             timezone=self._settings.timezone,
             choices=self._choices,
+            open_alerts=self._pulse.alerts,
+            clears=self._settings.clears,
+            can_answer=self._can_answer,
         )
 
 

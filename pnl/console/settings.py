@@ -1,6 +1,7 @@
 """What the page may be told: where it is served, and how it speaks. Imports nothing heavy."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -9,6 +10,7 @@ class ConsoleSettings:
 
     `timezone` and `currency` are those of the reports. `allowed_hosts` are names, beside the
     loopback's, under which a browser may ask for the page; a request under any other is refused.
+    `clears` says, by rule, what would clear its alerts.
     """
 
     host: str = "127.0.0.1"
@@ -17,6 +19,7 @@ class ConsoleSettings:
     currency: str = "GBP"
     locale: str = "en_GB"
     allowed_hosts: tuple[str, ...] = ()
+    clears: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def address(self) -> str:

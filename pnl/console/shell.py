@@ -8,13 +8,14 @@ from pnl.console.figures import Figures
 from pnl.console.icons import icon
 from pnl.console.markup import NOTHING, Html, el, join
 from pnl.console.menus import against_menu, currency_menu, filter_menu, period_menu
-from pnl.console.view import Asked, View
+from pnl.console.view import NO_ALERTS, Asked, View
+from pnl.reports.alerts import OpenAlerts
 from pnl.reports.evidence import Freshness
 
 STALE_SECONDS: Final = 10.0
 
 PAGES: Final = (
-    ("Now", (("live", "/", "Live board", "Live"),)),
+    ("Now", (("live", "/", "Live board", "Live"), ("alerts", "/alerts", "Alerts", "Alerts"))),
     ("Money", (("statement", "/statement", "Statement", "Statement"),)),
     ("Reports", (("reports", "/reports", "All reports", "Reports"),)),
     (
@@ -32,18 +33,19 @@ PARENTS: Final = {
     "customer": "churn",
     "entries": "statement",
     "report": "reports",
+    "alert": "alerts",
 }
 
 
-def rails(address: Address) -> dict[str, Html]:
+def rails(address: Address, alerts: OpenAlerts = NO_ALERTS) -> dict[str, Html]:
     """Return the lists of pages, at the side and for a phone at the foot; the scope goes along."""
-    side = el("div", _rail(address, foot=False), id="p-rail")
+    side = el("div", _rail(address, alerts, foot=False), id="p-rail")
     label = "Pages, at the foot"
-    foot = el("nav", _rail(address, foot=True), cls="p-tabs", id="p-tabs", aria_label=label)
+    foot = el("nav", _rail(address, alerts, foot=True), cls="p-tabs", id="p-tabs", aria_label=label)
     return {"p-rail": side, "p-tabs": foot}
 
 
-def _rail(address: Address, *, foot: bool) -> Html:
+def _rail(address: Address, alerts: OpenAlerts, *, foot: bool) -> Html:
     here = PARENTS.get(address.page, address.page)
     parts: list[Html] = []
     for group, pages in PAGES:
@@ -56,6 +58,7 @@ def _rail(address: Address, *, foot: bool) -> Html:
                     "a",
                     icon(name),
                     label,
+                    _count(alerts) if name == "alerts" else NOTHING,
                     href=address.link(path),
                     title=None if foot else title,
                     cls="p-nav",
@@ -64,6 +67,14 @@ def _rail(address: Address, *, foot: bool) -> Html:
                 )
             )
     return join(parts)
+
+
+def _count(alerts: OpenAlerts) -> Html:
+    """Return how many alerts are open; nothing where none is."""
+    if not alerts.open:
+        return NOTHING
+    cls = "p-count p-sev-critical" if alerts.critical else "p-count"
+    return el("span", min(alerts.open, 999), el("span", " open", cls="p-hide"), cls=cls)
 
 
 def heading(view: View) -> Html:
@@ -127,7 +138,7 @@ def frame(
     if narrow:
         menus += [filter_menu(asked, against=against), currency_menu(asked)]
     return {
-        **rails(asked.address),
+        **rails(asked.address, asked.open_alerts),
         "p-scope": el("div", *menus, id="p-scope", style="display:contents"),
         "p-asof": as_of(asked.freshness, asked.figures, asked.timezone),
     }

@@ -4,20 +4,28 @@ Law: a view is a value. Two people who ask the same at the same moment share one
 browser is sent is the difference between the view it has and the next.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
+from typing import Any, Final
 
 from pnl.console.address import Address, Question
 from pnl.console.figures import Figures
 from pnl.console.markup import Html
+from pnl.reports.alerts import OpenAlerts
 from pnl.reports.api import ReportsApi
 from pnl.reports.evidence import Freshness
+
+NO_ALERTS: Final = OpenAlerts()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """One question on its way: what a page needs to answer it."""
+    """One question on its way: what a page needs to answer it.
+
+    `clears` says, by rule, what would clear its alerts; `can_answer` whether alerts may be answered
+    from this page.
+    """
 
     reports: ReportsApi
     address: Address
@@ -26,6 +34,9 @@ class Asked:
     figures: Figures
     timezone: str
     choices: dict[str, tuple[str, ...]]
+    open_alerts: OpenAlerts = NO_ALERTS
+    clears: Mapping[str, str] = field(default_factory=dict)
+    can_answer: bool = False
 
     @property
     def currency(self) -> str:

@@ -1,4 +1,4 @@
-"""The page alone, over the store of a cluster: it holds no data folder and writes nothing."""
+"""The page alone, over the store of a cluster: of its own it writes only answers to alerts."""
 
 import threading
 from contextlib import ExitStack
@@ -26,7 +26,7 @@ class ConsoleServer:
         self.loaded = loaded
         self.clock = clock
         self.stopping = stopping
-        self._folder = folder
+        self.folder = folder
         self._fault: BaseException | None = None
         self._opened = ExitStack()
 
@@ -36,10 +36,11 @@ class ConsoleServer:
             raise Interrupted(STOPPED)
         self._books = found
         self.reports = found.reports
+        self.log = found.log
         return self
 
     def _open(self) -> Shared:
-        return self._opened.enter_context(shared(self._folder, self.loaded.settings, self.clock))
+        return self._opened.enter_context(shared(self.folder, self.loaded.settings, self.clock))
 
     def start(self) -> None:
         """Do nothing: the workers are processes of their own."""

@@ -7,6 +7,7 @@ a sale into the books, the way all facts come; end of input ends the process.
 import socket
 import sys
 import threading
+from functools import partial
 from pathlib import Path
 
 import uvicorn
@@ -21,6 +22,7 @@ from streams.clock import ManualClock
 from streams.facts import Fact
 from streams.log import Outgoing
 from streams.memory_log import MemoryLog, MemoryPlace
+from tests.browser.alerted import Alerted
 from tests.browser.centre import DAYS, MORNING, facts, one_more_sale, unreadable
 from tests.browser.watched import watched
 from tests.support.facts import DAY
@@ -35,11 +37,14 @@ def main(folder: str) -> None:
     log = MemoryLog(MemoryPlace(clock))
     log.append(topics.CONTACTS, [Outgoing(b"c-dead", unreadable())])
     bring(log, store, policy, facts())
-    watched(store)
+    watched(log, store)
+    alerted = Alerted(log, store)
     bound = socket.create_server(("127.0.0.1", 0))
-    settings = ConsoleSettings(port=bound.getsockname()[1])
+    clears = {"overload": "It clears after 2 windows with waits and outcomes as usual."}
+    settings = ConsoleSettings(port=bound.getsockname()[1], clears=clears)
     reports = Reports(store, policy, clock, log)
-    server = uvicorn.Server(uvicorn.Config(build(reports, settings), log_level="warning"))
+    app = build(reports, settings, clock=clock, answering=partial(alerted.answered, reports, clock))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
     threading.Thread(target=listen, args=(log, store, policy, server), daemon=True).start()
     print(settings.address, flush=True)
     server.run(sockets=[bound])

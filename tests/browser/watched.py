@@ -4,12 +4,22 @@ from collections.abc import Iterator
 from random import Random
 from typing import Final
 
-from processors.signal_records import ChurnReason, ChurnRecord, WindowRecord, WindowSize
+import msgspec
+
+from processors.signal_records import (
+    ChurnReason,
+    ChurnRecord,
+    WindowRecord,
+    WindowSize,
+    window_key,
+)
 from sinks.store import Store
 from streams.facts import Millis
+from streams.log import EventLog, Outgoing
+from streams.topics import CHURN, WINDOWS
 from tests.browser.centre import DAYS, HOSTILE_QUEUE, MORNING, QUEUES, TEAMS
-from tests.support.books import Books
 from tests.support.facts import DAY, MINUTE
+from tests.support.stored import copy
 
 NOW: Final = MORNING + DAYS * DAY
 CUSTOMERS: Final = 160
@@ -17,9 +27,12 @@ SIGNALS: Final = ("complaint", "unresolved", "bad_csat", "refund", "long_wait", 
 SIZES: Final[dict[WindowSize, Millis]] = {"5m": 5 * MINUTE, "1h": 60 * MINUTE, "1d": DAY}
 
 
-def watched(store: Store) -> None:
-    """Put everything into the store."""
-    Books(store).put(*risks(), *windows())
+def watched(log: EventLog, store: Store) -> None:
+    """Bring everything in by the log: the sink takes away what the log does not have."""
+    encode = msgspec.json.Encoder().encode
+    log.append(CHURN, [Outgoing(each.customer_id.encode(), encode(each)) for each in risks()])
+    log.append(WINDOWS, [Outgoing(window_key(each), encode(each)) for each in windows()])
+    copy(log, store)
 
 
 def risks(seed: int = 3) -> Iterator[ChurnRecord]:

@@ -82,6 +82,7 @@
     }
     if (title) document.title = title;
     if (said) document.getElementById("p-said").textContent = said;
+    named();
     document.body.classList.remove("p-busy");
   }
 
@@ -143,6 +144,60 @@
     menu.querySelector("summary").focus();
   });
 
+  // Answers to alerts: a button says what, the fields beside it who and why.
+  addEventListener("click", (event) => {
+    const button = event.target.closest("button[data-answer]");
+    if (button) answer(button);
+  });
+
+  async function answer(button) {
+    const card = button.closest("#p-answers");
+    const by = card.querySelector("[data-by]");
+    const note = card.querySelector("[data-note]");
+    const said = document.getElementById("p-answered");
+    if (!by.value.trim()) {
+      said.textContent = "Say who you are first.";
+      by.focus();
+      return;
+    }
+    localStorage.setItem("pnl_name", by.value.trim());
+    const { doing, for: span } = button.dataset;
+    for (const each of card.querySelectorAll("button")) each.disabled = true;
+    said.textContent = "…";
+    try {
+      const response = await fetch(button.dataset.answer, {
+        method: "POST",
+        headers: { "content-type": "application/json", "x-pnl-answer": "1" },
+        body: JSON.stringify({ doing, by: by.value, note: note.value, span: span ?? "" }),
+      });
+      const found = await response.json();
+      said.textContent = found.said ?? found.error;
+      if (response.ok) note.value = "";
+    } catch {
+      said.textContent = "Not sent: the connection is lost. Try again.";
+    }
+    for (const each of card.querySelectorAll("button")) each.disabled = false;
+    card.querySelector("details")?.removeAttribute("open");
+  }
+
+  function named() {
+    for (const field of document.querySelectorAll("[data-by]")) {
+      field.value ||= localStorage.getItem("pnl_name") ?? "";
+    }
+  }
+
+  // A letter does what the element with that data-key does, outside of fields.
+  addEventListener("keydown", (event) => {
+    if (event.metaKey || event.ctrlKey || event.altKey || event.key.length !== 1) return;
+    if (event.target.closest?.("input, textarea, select, [contenteditable]")) return;
+    const key = event.key.toLowerCase();
+    const found = /[a-z]/.test(key) && document.querySelector(`[data-key="${key}"]`);
+    if (!found) return;
+    event.preventDefault();
+    found.click();
+    if (found.nodeName === "SUMMARY") found.focus();
+  });
+
   addEventListener("popstate", () => ask(location.href, true));
 
   document.addEventListener("visibilitychange", () => {
@@ -165,6 +220,7 @@
 
   addEventListener("DOMContentLoaded", () => {
     theme(document.documentElement.classList.contains("p-dark"));
+    named();
   });
 
   window.pnl = { apply };

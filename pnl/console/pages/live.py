@@ -6,6 +6,7 @@ from pnl.console.address import days_before
 from pnl.console.charts import rpc_chart
 from pnl.console.markup import NOTHING, Html, el, join
 from pnl.console.menus import NAMES, against_label, scope_label, segments
+from pnl.console.pages.alerts import worst
 from pnl.console.pages.groups import groups_table
 from pnl.console.pages.live_now import churn_card, windows_card
 from pnl.console.pages.statement import rows_of
@@ -72,11 +73,12 @@ def page(asked: Asked) -> View:
         blocks={
             "p-heads": _headlines(asked, now, earlier, statement.memo_value("M3")),
             "p-trend": _trend(asked, points),
-            "p-health": _health(asked, reports.quality(scope), groups),
+            "p-worst": worst(asked),
             "p-result": _statement(asked, statement, compared),
             "p-groups": _groups(asked, groups, by),
             "p-churn": churn_card(asked),
             "p-windows": windows_card(asked),
+            "p-health": _health(asked, reports.quality(scope), groups),
         },
         frame={**frame(asked, against=True), "p-export": export(asked, "/export/statement.csv")},
         chart=rpc_chart(asked, points),

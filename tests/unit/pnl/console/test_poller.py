@@ -7,6 +7,7 @@ from pnl.console.markup import el
 from pnl.console.poller import Poller
 from pnl.console.settings import ConsoleSettings
 from pnl.console.view import Asked, View
+from pnl.reports.alerts import OpenAlerts
 from pnl.reports.api import ReportsApi
 from pnl.reports.evidence import Freshness
 from pnl.reports.model import BadRequest
@@ -36,6 +37,10 @@ class Standing:
             behind_seconds=0.0,
             partitions=(),
         )
+
+    def open_alerts(self) -> OpenAlerts:
+        """Return that none is open."""
+        return OpenAlerts()
 
     def dimensions(self) -> dict[str, tuple[str, ...]]:
         """Return one queue."""

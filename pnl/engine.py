@@ -117,7 +117,7 @@ class JourneysHandler:
             self._customers(partition, records),
             partial(self._recall, partition),
             self._load_stream_time(partition),
-            max(map(_LOGGED_AT, records)),
+            max(map(_LOGGED_AT, records), default=0),
         )
         done: list[tuple[int, Done]] = []
         for start in range(0, len(records), _SLICE):

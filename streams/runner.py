@@ -13,7 +13,7 @@ never taken for a bad record.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from operator import itemgetter
@@ -21,6 +21,7 @@ from typing import Final, Literal, Protocol, TypeAlias
 
 import msgspec
 
+from streams.clock import Stopwatch
 from streams.dead_letters import dead_letter
 from streams.facts import Millis
 from streams.failpoints import failpoint
@@ -190,10 +191,33 @@ class Runner:
             self._consumer.rewind()
             raise
 
+    def tell_quiet(self, now: Millis, after: timedelta) -> None:
+        """Account for the partition numbers that had no batch for so long: there was nothing.
+
+        Each has a batch without records, of the log's time `now`, and its offsets are committed
+        again, which a log that forgets groups may need. Raises as `step` does.
+        """
+        quiet = [number for number, since in self._since.items() if since.elapsed() >= after]
+        if not quiet:
+            return
+        accounts = [
+            Account(f"{self._batch_id(number)}-quiet-{now}", number, {}, now) for number in quiet
+        ]
+        try:
+            for account in accounts:
+                self._handler.process(account.partition, (), account.batch_id)
+            kept = {at: to for at, to in self._next.items() if at.partition in quiet}
+            self._commit(accounts, {}, kept)
+        except BaseException:
+            self._handler.drop()
+            self._consumer.rewind()
+            raise
+
     def _begin(self) -> None:
         """Take over what is owned now: the state is read anew."""
         self._assignment = self._consumer.assignment
         self._next = self._consumer.committed()
+        self._since = {place.partition: Stopwatch() for place in self._next}
         self._handler.open(self._consumer.state)
 
     def _batch(self, records: Sequence[Record]) -> None:
@@ -220,6 +244,14 @@ class Runner:
             for account in accounts
             for source in account.sources.values()
         }
+        self._commit(accounts, dead, offsets)
+
+    def _commit(
+        self,
+        accounts: Sequence[Account],
+        dead: Mapping[int, Sequence[Outgoing]],
+        offsets: Mapping[TopicPartition, int],
+    ) -> None:
         failpoint("W1")
         with self._consumer.transaction() as tx:
             for account in accounts:
@@ -229,6 +261,8 @@ class Runner:
         failpoint("W8")
         self._next.update(offsets)
         self._handler.promote()
+        for account in accounts:
+            self._since[account.partition] = Stopwatch()
 
     def _write(self, tx: Transaction, account: Account, letters: Sequence[Outgoing]) -> None:
         partition = account.partition
@@ -242,9 +276,13 @@ class Runner:
         for topic, outgoing in self._handler.records_of(account):
             tx.produce(topic, partition, outgoing)
 
-    def _account(self, partition: int, records: Sequence[Record]) -> Account:
-        """Open a batch's account as if all were applied; its id is unique: offsets only grow."""
+    def _batch_id(self, partition: int) -> str:
+        """Return the id of the next batch, which is unique: offsets only grow."""
         passed = sum(at for where, at in self._next.items() if where.partition == partition)
+        return f"{self._epoch}-{partition}-{passed}"
+
+    def _account(self, partition: int, records: Sequence[Record]) -> Account:
+        """Open a batch's account as if all were applied."""
         sources: dict[str, Source] = {}
         ends = {record[0]: record[2] + 1 for record in records}
         for topic, count in Counter(map(_TOPIC, records)).items():
@@ -252,8 +290,8 @@ class Runner:
             start = self._next[TopicPartition(topic, partition)]
             source = sources[topic] = Source(topic, partition, start, ends[topic])
             source.counts["applied"] = count
-        batch_id = f"{self._epoch}-{partition}-{passed}"
-        return Account(batch_id, partition, sources, max(map(_LOGGED_AT, records)))
+        logged_at_max = max(map(_LOGGED_AT, records))
+        return Account(self._batch_id(partition), partition, sources, logged_at_max)
 
     def _letter(self, record: Record, done: Done) -> Outgoing:
         invalid = Invalid(done.reason, done.detail)

@@ -22,6 +22,8 @@ _BATCHES_READ: Final = 200
 _READ: Final = 1_000
 _SLICES_MAX: Final = 20
 _SEED_BATCHES: Final = 1_000
+_SEED_SLICES_MAX: Final = 30
+"""So many times as many are read back through a quiet time: about twenty days of one."""
 _SEED_LEDGER: Final = 10_000
 decode_batch: Final = msgspec.json.Decoder(BatchRecord).decode
 decode_ledger: Final = msgspec.json.Decoder(LedgerRecord).decode
@@ -225,16 +227,7 @@ class PartitionAudit:
 
     def _seed(self, notices: Repaired) -> None:
         """Find out where the batches before the first to be recounted had got to."""
-        at = self._at[BATCHES]
-        batches = [
-            decode_batch(record.value)
-            for record in self._log.read(
-                BATCHES, self._partition, max(0, at - _SEED_BATCHES), _SEED_BATCHES
-            )
-            if record.value is not None
-            and record.offset < at
-            and not notices.is_void(self._partition, record.offset)
-        ]
+        batches = self._batches_before(self._at[BATCHES], notices)
         at = self._at[LEDGER]
         entries = [
             decode_ledger(record.value)
@@ -244,3 +237,21 @@ class PartitionAudit:
             if record.value is not None and record.offset < at
         ]
         self.recount.seed(batches, entries)
+
+    def _batches_before(self, at: int, notices: Repaired) -> list[BatchRecord]:
+        """Return the last batches that had input: those of a quiet time say nothing of ranges."""
+        found: list[BatchRecord] = []
+        for _ in range(_SEED_SLICES_MAX):
+            start = max(0, at - _SEED_BATCHES)
+            slice_ = [
+                decode_batch(record.value)
+                for record in self._log.read(BATCHES, self._partition, start, at - start)
+                if record.value is not None
+                and record.offset < at
+                and not notices.is_void(self._partition, record.offset)
+            ]
+            found = [batch for batch in slice_ if batch.sources] + found
+            at = start
+            if not start or len(found) >= _SEED_BATCHES // 2:
+                break
+        return found

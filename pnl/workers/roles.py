@@ -37,6 +37,8 @@ SELECT currency, sumIf(amount_minor, line = 'unattributed') AS unattributed,
 FROM v_rollup_hourly WHERE line IN ('unattributed', 'net') GROUP BY currency"""
 _DISKS: Final = "SELECT name, free_space, total_space FROM system.disks"
 _TABLES: Final = tuple(target.table for each in SOURCES.values() for target in each.targets)
+QUIET: Final = timedelta(minutes=1)
+"""A partition number without a record for so long is told to be quiet, again and again."""
 RESTORING: Final = "This worker does not own its partitions yet, or restores their state."
 
 
@@ -104,6 +106,7 @@ class JourneysRole:
         self._handler = JourneysHandler(policies, code_version=code_version, risk=risk)
         self._metered = Metered(self._handler, metrics, clock)
         self._metrics = metrics
+        self._clock = clock
         self._consumer = log.consumer(JOURNEYS, INPUT_NAMES)
         self._owned = Owned(JOURNEYS, log, self._consumer, metrics)
         self._runner = Runner(
@@ -117,6 +120,7 @@ class JourneysRole:
 
     def step(self, wait: timedelta) -> int:
         """Process one batch; return how many records it held. Raises as `Runner.step` does."""
+        before = self._clock.now_ms()
         try:
             records = self._runner.step(wait)
         except LawBroken as broken:
@@ -125,6 +129,8 @@ class JourneysRole:
         if self._owned.changed():
             self._positions = self._consumer.committed()
             self.assert_accepted()
+        if not records:
+            self._runner.tell_quiet(before, QUIET)
         return records
 
     def assert_accepted(self) -> None:

@@ -187,10 +187,10 @@ def _raised(
 ) -> AlertRecord:
     named = alert_id(rule.name, condition.subject, condition.place)
     snooze = _longest(snoozes, rule.name, condition.subject_kind, condition.subject)
-    return AlertRecord(
+    alert = AlertRecord(
         alert_id=named,
         revision=1,
-        state="raised" if snooze is None else "snoozed",
+        state="raised",
         rule=rule.name,
         kind=rule.kind,
         severity=rule.severity,
@@ -208,12 +208,11 @@ def _raised(
         source=condition.place,
         link=f"/alerts/{named}",
         routes=rule.routes,
-        quiet_until=_quiet_until(rule, now) if snooze is None else snooze.until,
+        quiet_until=_quiet_until(rule, now),
         value_minor=condition.value_minor,
         currency=condition.currency,
-        by="" if snooze is None else snooze.by,
-        note="" if snooze is None else snooze.note,
     )
+    return alert if snooze is None else _asleep(alert, snooze)
 
 
 def _woken(
@@ -230,13 +229,21 @@ def _woken(
     if rule is None:
         again = _next(alert, None, now, state="cleared", note="the rule is no more")
     elif alert.state == "snoozed" and alert.quiet_until is not None and alert.quiet_until <= now:
-        if _longest(snoozes, each.rule, each.subject_kind, each.subject) is not None:
-            return each
+        snooze = _longest(snoozes, each.rule, each.subject_kind, each.subject)
         again = _next(alert, rule, now, state="raised", note="the snooze is over")
+        if snooze is not None:
+            again = _asleep(again, snooze)
     else:
         return each
     told.append(again)
     return msgspec.structs.replace(each, alert=again)
+
+
+def _asleep(alert: AlertRecord, snooze: Snooze) -> AlertRecord:
+    """Return an alert as a snooze leaves it."""
+    return msgspec.structs.replace(
+        alert, state="snoozed", quiet_until=snooze.until, by=snooze.by, note=snooze.note
+    )
 
 
 def _matters(each: Remembered) -> bool:

@@ -158,6 +158,18 @@ def test_who_snoozes_a_subject_hears_of_it_after() -> None:
     assert decide(only(RULE), [seen(DAY)], free, DAY)[0][0].state == "raised"
 
 
+def test_an_alert_sleeps_as_long_as_the_longest_snooze() -> None:
+    """Where its own ends and another still covers it, it sleeps on, and says until when."""
+    _, memory = act(only(RULE), answer("snooze", until=2 * DAY), NONE, 0)
+    (asleep,), memory = decide(only(RULE), [seen(DAY)], memory, DAY)
+    shorter = answer("snooze", alert_id=asleep.alert_id, until=DAY + HOUR)
+    _, memory = act(only(RULE), shorter, memory, DAY)
+    assert wakes_at(memory) == DAY + HOUR
+    (longer,), memory = decide(only(RULE), [], memory, DAY + HOUR)
+    assert (longer.state, longer.quiet_until, longer.revision) == ("snoozed", 2 * DAY, 3)
+    assert decide(only(RULE), [], memory, 2 * DAY)[0][0].state == "raised"
+
+
 def test_a_snooze_of_a_rule_is_of_all_its_subjects() -> None:
     """Given beside a memory it holds for whoever that memory is of, until it ends."""
     of_rule = Snooze("leaving", "customer", "", until=DAY, by="eve")

@@ -7,12 +7,14 @@ expect (DEF-TRUEUP). What nobody can tell is no line, not a line of 0.
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Final
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from pnl.lifting.from_store import OUTCOMES, Known, known, standard_margin
+from pnl.lifting.stakes import MONTHLY_DISCOUNT, margins_at_stake
 from pnl.reports.period import first_instant, local_date
 from pnl.reports.sql import Queryable
 from processors.comparison import Comparison
@@ -31,7 +33,6 @@ from processors.retention import (
 )
 from streams.facts import Millis, PeriodLine
 
-MONTHLY_DISCOUNT: Final = 0.01
 _MONTH_MS: Final = 365 * DAY_MS / 12
 _ANSWERS: Final = ("resolved", "unresolved")
 """Outcomes that are credited: of the others nobody knows how the case ended."""
@@ -99,6 +100,10 @@ def retention(
     ends = case_ends(seen, rules)
     customer, at_ms = seen.contacts.customer[ends], seen.contacts.at_ms[ends]
     values = expected_margin(asked, seen.stratum(customer, at_ms))
+    asked_for = (at_ms >= start_at) & (at_ms < end_at)
+    values[asked_for], method = margins_at_stake(
+        found, zone, start_at, customer[asked_for], at_ms[asked_for], values[asked_for]
+    )
     cases = [
         RetainedCase(
             customer_id=found.customers[seen.contacts.customer[place]],
@@ -111,7 +116,7 @@ def retention(
         for place, value in zip(ends.tolist(), values, strict=True)
         if OUTCOMES[int(seen.contact_outcome[place])] in _ANSWERS
     ]
-    return retention_credits(
+    found_credits = retention_credits(
         cases,
         rates,
         start_at=start_at,
@@ -119,6 +124,10 @@ def retention(
         horizon_ms=rules.horizon_ms,
         realised_minor=_realised(asked, ends, start_at, end_at) * found.step if mature else None,
         day_of=lambda at: first_instant(local_date(at, zone), zone),
+    )
+    return tuple(
+        replace(each, note=f"{each.note or each.outcome}, {method}") if each.amount_minor else each
+        for each in found_credits
     )
 
 

@@ -17,6 +17,7 @@ from pnl.lifting.credits import (
     retention_rates,
 )
 from pnl.lifting.from_store import Assigned, Known, Segment
+from pnl.lifting.stakes import BY_MEAN, BY_MODELS, margins_at_stake
 from processors.comparison import compared
 from processors.history import COARSER, DAY_MS
 from processors.matching import Rules
@@ -106,6 +107,33 @@ def test_a_value_is_that_of_customers_who_buy_as_often(found: Known) -> None:
     """V rises with how often the customer bought, and is discounted."""
     seldom, often = expected_margin(found.compared, np.array([0, 4 * COARSER[-1]]))
     assert 2000 / 1.01**13 < seldom < often
+
+
+def test_v_comes_from_the_lifetime_models_where_they_can_be_fitted(
+    made: World, found: Known
+) -> None:
+    """DEF-RC: just before the case, of each customer; where all spend alike nothing is fitted."""
+    rng, seen = np.random.default_rng(3), made.history
+    level = rng.gamma(4, 500, seen.customers)
+    margins = rng.gamma(6, level[seen.orders.customer] / 6).astype(np.int64) + 1
+    varied = replace(seen, order_margin_minor=margins)
+    books = replace(found, compared=compared(varied, Rules()))
+    start, end = span(300, 650)
+    rows = (books.compared.found.at_ms >= start) & (books.compared.found.at_ms < end)
+    customer, at_ms = books.compared.found.customer[rows], books.compared.found.at_ms[rows]
+    mean = expected_margin(books.compared, books.compared.stratum[rows])
+    value, method = margins_at_stake(books, UTC, start, customer, at_ms, mean)
+    window = books.compared.window("retention")
+    active = varied.first_purchase(customer, at_ms + window[0], at_ms + window[1], own=False)
+    real = varied.margin(customer, at_ms + window[0], at_ms + window[1])[active < 1 << 61]
+    assert method == BY_MODELS
+    assert value[active < 1 << 61].mean() == pytest.approx(real.mean(), rel=0.15)
+    found_credits = retention(books, UTC, start, end)
+    assert found_credits is not None
+    plain = retention(found, UTC, start, end)
+    assert plain is not None
+    for credits_, said in ((found_credits, BY_MODELS), (plain, BY_MEAN)):
+        assert {each.note for each in credits_ if each.amount_minor} == {f"unresolved, {said}"}
 
 
 def test_books_too_young_tell_nothing(made: World) -> None:

@@ -12,7 +12,7 @@ from sinks.store import Store
 from streams.facts import Millis, PeriodLine
 from tests.support.books import at
 from tests.support.company import Company
-from tests.support.facts import contact
+from tests.support.facts import contact, order
 from tests.support.store import store as store
 
 PERIOD = "2024-04"
@@ -159,6 +159,29 @@ def test_a_month_that_closes_by_itself_is_estimated_before(store: Store, lifting
     assert reported.value is not None
     assert reported.value.amount_minor == -1000
     company.sink.close()
+
+
+def test_a_referral_is_in_the_statement_of_its_month_once_its_share_is_told(store: Store) -> None:
+    """[referral] from facts to the ledger: 10 % of 40 % of what the new customer brought."""
+    rules = Policy(
+        referral_theta_ppm=100_000, referral_theta_error_ppm=20_000, referral_cap_minor=100_000
+    )
+    founded = Company(store, rules)
+    founded.at(at("2024-06-01"))
+    founded.send(
+        contact("c1", at("2024-04-09"), customer_id="bob", queue="care"),
+        order("o1", at("2024-04-01"), 4_000, customer_id="bob"),
+        order("o2", at("2024-04-20"), 6_000, customer_id="ann", referred_by="bob"),
+        order("o3", at("2024-05-20"), 5_000, customer_id="ann"),
+        contact("c2", at("2024-05-31"), customer_id="bob", queue="care"),
+    )
+    founded.settle()
+    estimated(founded)
+    value = founded.reports.statement(founded.scope(PERIOD)).estimate("D2").value
+    assert value is not None
+    assert value.amount_minor == 11_000 * 40 // 100 // 10
+    assert value.low_minor < value.amount_minor < value.high_minor
+    founded.sink.close()
 
 
 @pytest.mark.parametrize(

@@ -74,12 +74,13 @@ def test_nothing_starts_before_what_it_needs_is_ready(name: str) -> None:
 
 
 def test_only_the_page_can_be_reached_and_only_from_this_machine() -> None:
-    """One port, on the loopback; every other network has no way in or out."""
+    """One port, on the loopback; only the page and who sends alerts are in a network out."""
     ports = {name: each["ports"] for name, each in services().items() if "ports" in each}
     assert ports == {"console": ["127.0.0.1:${CONTACT_PNL_PORT:-8080}:8080"]}
     outside = [name for name, each in compose()["networks"].items() if not each.get("internal")]
-    assert outside == ["page"]
-    assert [name for name, each in services().items() if "page" in networks(each)] == ["console"]
+    assert outside == ["page", "outside"]
+    for network, only in (("page", "console"), ("outside", "alerts")):
+        assert [name for name, each in services().items() if network in networks(each)] == [only]
 
 
 def test_prometheus_reaches_what_it_watches_and_nothing_else() -> None:

@@ -9,7 +9,7 @@ What is found while the sink is busy may only be on its way: `sinks.verify` look
 from dataclasses import dataclass
 from typing import Final
 
-from sinks import months
+from sinks import cohorts, months
 from sinks.months import OF_THIS_LEDGER, VALID
 from sinks.rollup import DIMENSIONS, HOUR
 
@@ -27,6 +27,16 @@ _FACETS_BOOKED: Final = " UNION ALL ".join(
     " WHERE term_start IS NULL AND has(arrayMap(each -> each.1, months), month)"
     f" GROUP BY {', '.join(('month', 'line', 'currency', *kept))}"
     for facet, kept in months.FACETS.items()
+)
+_COHORT_KEYS: Final = ("facet", "month", "slot_at", "currency", *cohorts.DIMENSIONS)
+_TEXTS: Final = ("facet", "currency", *cohorts.DIMENSIONS)
+_COHORT_FIGURES: Final = (*cohorts.COUNTS, *cohorts.SUMS)
+_COHORTS_COUNTED: Final = " UNION ALL ".join(
+    f"SELECT '{facet}' AS facet, month, slot_at, each AS currency, "
+    + ", ".join(f"_{name} AS {name}" for name in cohorts.DIMENSIONS)
+    + "".join(f", -toInt128({name}) AS {name}" for name in _COHORT_FIGURES)
+    + f" FROM ({cohorts.contacts_summed(facet, 'editions[1].4')}) WHERE notEmpty(editions)"
+    for facet in (cohorts.TIME, *cohorts.FACETS)
 )
 _NOT_VOID: Final = (
     "(log_epoch, log_partition, log_offset) NOT IN"
@@ -245,6 +255,39 @@ FROM (
     UNION ALL
     {_FACETS_BOOKED})
 GROUP BY month, facet, {_MONTHLY} HAVING monthly_minor != ledger_minor""",
+    ),
+    Law(
+        law_id="A7",
+        title="sums of contacts that count are the sums of the contacts",
+        of="sums",
+        counted="SELECT count() AS n FROM v_rollup_contacts",
+        sql=f"""
+WITH ({cohorts.counting("contacts")}) AS editions
+SELECT {", ".join(_COHORT_KEYS)}, {", ".join(f"sum({n}) AS {n}_more" for n in _COHORT_FIGURES)}
+FROM (
+    SELECT {", ".join(f"toString({n}) AS {n}" if n in _TEXTS else n for n in _COHORT_KEYS)},
+        {", ".join(f"toInt128({n}) AS {n}" for n in _COHORT_FIGURES)}
+    FROM v_rollup_contacts WHERE has(editions, (source, last_block, blocks, as_of))
+    UNION ALL {_COHORTS_COUNTED})
+GROUP BY {", ".join(_COHORT_KEYS)}
+HAVING {" OR ".join(f"{n}_more != 0" for n in _COHORT_FIGURES)}""",
+    ),
+    Law(
+        law_id="A8",
+        title="sums of order facts that count are the sums of the order facts",
+        of="sums",
+        counted="SELECT count() AS n FROM v_rollup_orders",
+        sql=f"""
+WITH ({cohorts.counting("orders")}) AS editions
+SELECT slot_at, of_currency, of_kind, sum(summed) AS summed_minor, sum(booked) AS orders_minor
+FROM (
+    SELECT slot_at, toString(currency) AS of_currency, toString(kind) AS of_kind,
+        amount_minor AS summed, toInt128(0) AS booked
+    FROM v_rollup_orders WHERE has(editions, (source, last_block, blocks, as_of))
+    UNION ALL
+    SELECT slot_at, of_currency, of_kind, toInt128(0), amount_minor
+    FROM ({cohorts.ORDERS_SUMMED}) WHERE notEmpty(editions))
+GROUP BY slot_at, of_currency, of_kind HAVING summed_minor != orders_minor""",
     ),
     Law(
         law_id="S6",

@@ -156,6 +156,9 @@ def _empty(store: Store) -> None:
     for source in SOURCES.values():
         for target in source.targets:
             store.command(f"TRUNCATE TABLE {target.table}")
-    for table in ("rollup_hourly", "rollup_monthly", "rollup_months"):
+    for table in (
+        *("rollup_hourly", "rollup_monthly", "rollup_months"),
+        *("rollup_contacts", "rollup_orders", "rollup_editions"),
+    ):
         store.command(f"TRUNCATE TABLE {table}")
     store.command("TRUNCATE TABLE progress")

@@ -16,6 +16,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Final
 
+from sinks.cohorts import Cohorts
 from sinks.months import Months
 from sinks.progress import NOTHING, Mark, is_reached, read_marks, write_marks
 from sinks.recovery import align
@@ -71,6 +72,7 @@ class Sink:
         self._writer = Writer(store, log.epoch, self._keep)
         self._rollup: Rollup | None = None
         self._months = Months(store)
+        self._cohorts = Cohorts(store)
         self._assignment: int | None = None
         self._marks: dict[TopicPartition, Mark] = {}
         self._marked: dict[TopicPartition, Mark] = {}
@@ -308,8 +310,8 @@ class Sink:
                 write_marks(self._store, self._log.epoch, news)
             self._marked = dict(self._marks)
             self._sums_not_before = Deadline(max(ROLLUP_PAUSE, watch.elapsed() / ROLLUP_SHARE))
-        elif idle:
-            self._months.step()
+        elif idle and not self._months.step():
+            self._cohorts.step()
         if not self._rollup.is_dirty:
             with self._changed:
                 self._summed = self._stored

@@ -11,6 +11,7 @@ from math import sqrt
 from typing import Final
 
 from pnl.reports.cohort import chains_of, with_money
+from pnl.reports.cohort_sums import COLUMNS, COUNTED, COUNTED_AS, counted
 from pnl.reports.cursor import read_cursor, write_cursor
 from pnl.reports.memo import ppm
 from pnl.reports.model import (
@@ -22,7 +23,7 @@ from pnl.reports.model import (
     Key,
     Scope,
 )
-from pnl.reports.sql import Queryable, Row, bounds_of, dimension_columns, instant, key_of
+from pnl.reports.sql import Queryable, Row, bounds_of, dimension_columns, key_of
 from processors.money import divide_half_even
 from processors.policy import Policy
 from streams.facts import Millis
@@ -31,23 +32,6 @@ BY_CONTACT: Final = ("contact",)
 INTERVAL_CHAINS_MIN: Final = 30
 """Below this many chains an interval is hidden (DEF-RPC-CI)."""
 _Z95: Final = 1.959963984540054
-
-_COUNTS: Final = (
-    "count() AS n, countIf(handled) AS handled_n, countIf(abandoned) AS abandoned_n,"
-    " countIf(NOT identified) AS unidentified_n,"
-    f" countIf(handled AND matures_at <= {instant('as_of')}) AS matured_n,"
-    f" countIf(matures_at > {instant('as_of')}) AS young_n,"
-    " sum(credit) AS credit_sum, sum(fee) AS fee_sum, sum(cost) AS cost_sum,"
-    " sumIf(credit * credit, handled) AS square_sum"
-)
-_COUNTED: Final = (
-    *("n", "handled_n", "abandoned_n", "unidentified_n", "matured_n", "young_n"),
-    *("credit_sum", "fee_sum", "cost_sum", "square_sum"),
-)
-_COLUMNS: Final = (
-    "contact_id, customer_id, ended_at, matures_at, identified, handled, abandoned,"
-    " queue, team, agent_id, channel, reason, kind"
-)
 
 
 def contacts(
@@ -68,23 +52,16 @@ def contacts(
             "--by product_class splits what was sold, not contacts: filter by it, or use the"
             " statement."
         )
-    where = chains_of(scope, bounds_of(scope.start, scope.end, policy.zone))
-    chains, parameters = with_money(where, scope, _COLUMNS, policy.currency)
-    parameters["as_of"] = as_of or 0
     found: list[ContactsRow]
     next_cursor = None
     if tuple(by) == BY_CONTACT:
-        total = _row((), store.query(f"SELECT {_COUNTS} FROM ({chains})", parameters)[0])
-        found, next_cursor = _by_chain(store, chains, parameters, cursor, rows)
+        total = _row((), counted(store, policy, as_of, scope)[0])
+        found, next_cursor = _by_chain(store, policy, as_of, scope, cursor, rows)
     else:
         columns = dimension_columns(by, CONTACT_DIMENSIONS)
-        listed = ", ".join(columns)
-        sql = f"SELECT {', '.join((*columns, _COUNTS))} FROM ({chains})"
-        if columns:
-            sql += f" GROUP BY {listed} ORDER BY {listed}"
-        counted = store.query(sql, parameters)
-        found = [_row(key_of(by, row), row) for row in counted]
-        total = _row((), {name: sum(row[name] for row in counted) for name in _COUNTED})
+        each = counted(store, policy, as_of, scope, columns)
+        found = [_row(key_of(by, row), row) for row in each]
+        total = _row((), {name: sum(row[name] for row in each) for name in COUNTED})
     return ContactsReport(
         scope=scope,
         timezone=policy.timezone,
@@ -97,15 +74,23 @@ def contacts(
 
 
 def _by_chain(
-    store: Queryable, chains: str, parameters: dict[str, object], cursor: str | None, rows: int
+    store: Queryable,
+    policy: Policy,
+    as_of: Millis | None,
+    scope: Scope,
+    cursor: str | None,
+    rows: int,
 ) -> tuple[list[ContactsRow], str | None]:
+    where = chains_of(scope, bounds_of(scope.start, scope.end, policy.zone))
+    chains, parameters = with_money(where, scope, COLUMNS, policy.currency)
+    parameters["as_of"] = as_of or 0
     after = ""
     if cursor is not None:
         contact_id, customer_id = read_cursor(cursor, (str, str))
         parameters = {**parameters, "after_id": contact_id, "after_customer": customer_id}
         after = " WHERE (contact_id, customer_id) > ({after_id:String}, {after_customer:String})"
     sql = (
-        f"SELECT contact_id, customer_id, {_COUNTS} FROM ({chains}){after}"
+        f"SELECT contact_id, customer_id, {COUNTED_AS} FROM ({chains}){after}"
         " GROUP BY contact_id, customer_id ORDER BY contact_id, customer_id"
         " LIMIT {rows:UInt32}"
     )
@@ -140,14 +125,7 @@ def daily(
     store: Queryable, policy: Policy, as_of: Millis | None, scope: Scope
 ) -> tuple[DayPoint, ...]:
     """Return a point per local day on which a chain of the scope ended, oldest first."""
-    where = chains_of(scope, bounds_of(scope.start, scope.end, policy.zone))
-    chains, parameters = with_money(where, scope, _COLUMNS, policy.currency)
-    sql = (
-        "SELECT toDate32(toTimeZone(ended_at, {zone:String})) AS day,"
-        f" {_COUNTS} FROM ({chains}) GROUP BY day ORDER BY day"
-    )
-    parameters |= {"as_of": as_of or 0, "zone": policy.timezone}
-    return tuple(_point(row) for row in store.query(sql, parameters))
+    return tuple(_point(row) for row in counted(store, policy, as_of, scope, by_day=True))
 
 
 def _point(row: Row) -> DayPoint:

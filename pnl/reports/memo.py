@@ -17,6 +17,7 @@ from pnl.reports.accrual import (
     earned_between,
     spread_entries,
 )
+from pnl.reports.cohort_sums import memo_counts, orders_by_kind
 from pnl.reports.model import Bridge, Memo, MemoName, Payroll, Reconciliation, Scope, Unbooked
 from pnl.reports.sql import (
     Bounds,
@@ -44,10 +45,12 @@ _ADJUSTMENTS: Final = ("adjustment",)
 class CompanySums:
     """Company-wide sums of a period and currency, all entries counted whole but `earned`.
 
-    `plain` has what the entries that are not spread add up to, by statement line.
+    `plain` has what the entries that are not spread add up to, by statement line; `spread` what
+    those that are earned on the days of the period.
     """
 
     plain: Mapping[str, int]
+    spread: Mapping[str, int]
     revenue: int
     fees: int
     earned: int
@@ -82,23 +85,19 @@ def company_sums(store: Queryable, scope: Scope, bounds: Bounds, days: Days | No
     where = in_ledger_during(in_currency(Where(), scope.currency), bounds)
     company = Scope(currency=scope.currency)
     plain = {row["line"]: row["total"] for row in plain_sums(store, company, bounds)}
-    terms = in_ledger_during(in_currency(spread_entries(), scope.currency), bounds)
-    spread = store.query(
-        "SELECT line, sum(toInt128(amount_minor)) AS total"
-        f" FROM v_ledger WHERE {terms} GROUP BY line",
-        terms.parameters,
-    )
     control = {
         name: plain.get(name, 0) for name in (UNATTRIBUTED, ORPHAN, ADJUSTMENT, NET, PAYROLL)
     }
-    earned, deferred = _deferral(store, scope, days)
+    terms = _terms(store, scope, bounds, days)
+    sold = [each for each in terms if _is_revenue(each.line)]
     return CompanySums(
         plain={line: amount for line, amount in plain.items() if line in BOOKED_NAMES},
+        spread={each.line: each.earned for each in terms},
         revenue=sum(amount for line, amount in plain.items() if _is_revenue(line)),
         fees=_fees(store, where),
-        earned=earned,
-        put_off=sum(row["total"] for row in spread if _is_revenue(row["line"])),
-        deferred=deferred,
+        earned=sum(each.earned for each in sold),
+        put_off=sum(each.booked for each in sold),
+        deferred=sum(each.deferred for each in sold),
         unattributed=control[UNATTRIBUTED],
         orphans=control[ORPHAN],
         adjustments=control[ADJUSTMENT],
@@ -133,46 +132,36 @@ def unbooked_costs(store: Queryable, where: Where) -> tuple[Unbooked, ...]:
     return tuple(Unbooked(kind=row["kind"], amount_minor=row["total"]) for row in rows)
 
 
-def _deferral(store: Queryable, scope: Scope, days: Days | None) -> tuple[int, int]:
-    """Return what revenue terms earned in the range, and M5: the balance at its end.
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """What amounts with a term come to on a line: booked and earned in the range, and M5 of it."""
 
-    The balance is what was booked before that moment less what its days had earned by then, sold
-    or not: a term that began before its sale makes it negative (RUL-MEMO).
+    line: str
+    booked: int
+    earned: int
+    deferred: int
+
+
+def _terms(store: Queryable, scope: Scope, bounds: Bounds, days: Days | None) -> list[_Terms]:
+    """Return what amounts with a term come to, by line, in one look at all of them.
+
+    M5, the balance at the range's end, is what was booked before that moment less what its days
+    had earned by then, sold or not: a term that began before its sale makes it negative (RUL-MEMO).
     """
-    if days is None:
-        return 0, 0
-    where = in_currency(spread_entries(), scope.currency).also("line != 'C5'")
-    parameters = {
-        **where.parameters,
-        "day_first": days.start,
-        "day_end": days.end,
-        "no_day": NO_DAY,
-        "end_at": days.end_at,
-    }
+    where = in_currency(spread_entries(), scope.currency)
+    counted = during(Where(), "effective_at", bounds)
+    days = days or Days(NO_DAY, NO_DAY, NO_DAY)
     sql = (
         f"WITH {TERM_LENGTH} AS days"
-        f" SELECT sum({RANGE_EARNED}) AS earned,"
+        f" SELECT line, sumIf(toInt128(amount_minor), {counted}) AS booked,"
+        f" sum({RANGE_EARNED}) AS earned,"
         f" sumIf(toInt128(amount_minor), effective_at < {instant('end_at')})"
         f" - sum({earned_between('{no_day:Int64}', '{day_end:Int64}')}) AS deferred"
-        f" FROM v_ledger WHERE {where}"
+        f" FROM v_ledger WHERE {where} GROUP BY line"
     )
-    (row,) = store.query(sql, parameters)
-    return row["earned"], row["deferred"]
-
-
-def _chain_counts(store: Queryable, bounds: Bounds, as_of: Millis | None) -> Row:
-    """Return what M4, M6 and M7 are made of, in one look at the chains of the range."""
-    where = during(Where(), "ended_at", bounds)
-    sql = (
-        "SELECT count() AS n, countIf(NOT identified) AS unidentified_n,"
-        f" countIf(handled) AS handled_n, countIf(handled AND matures_at <= {instant('as_of')})"
-        " AS matured_n, countIf(notEmpty(offer_classes)) AS offering_n,"
-        " sum(arrayCount((e, o) -> e AND NOT o, offers_eligible, offers_offered)) AS unoffered,"
-        " sum(arrayCount((o, a) -> o AND NOT a, offers_offered, offers_accepted)) AS declined"
-        f" FROM v_contacts WHERE {where}"
-    )
-    (row,) = store.query(sql, {**where.parameters, "as_of": as_of or 0})
-    return row
+    known = {"day_first": days.start, "day_end": days.end, "no_day": NO_DAY, "end_at": days.end_at}
+    rows = store.query(sql, {**where.parameters, **counted.parameters, **known})
+    return [_Terms(row["line"], row["booked"], row["earned"], row["deferred"]) for row in rows]
 
 
 def ppm(part: int, whole: int) -> int | None:
@@ -184,7 +173,7 @@ def memo(
     store: Queryable, company: CompanySums, bounds: Bounds, as_of: Millis | None
 ) -> tuple[Memo, ...]:
     """Return M1 to M9."""
-    chains = _chain_counts(store, bounds, as_of)
+    chains = memo_counts(store, bounds, as_of)
     lost = company.unattributed + company.orphans
     return (
         _amount("M1", "Unattributed revenue", lost),
@@ -259,12 +248,7 @@ def _share(name: MemoName, title: str, value: int | None) -> Memo:
 
 def reconciliation(store: Queryable, scope: Scope, bounds: Bounds) -> Reconciliation:
     """Return net order revenue from the order facts, without a look at the ledger."""
-    where = during(in_currency(Where(), scope.currency), "occurred_at", bounds)
-    sql = (
-        "SELECT kind, sum(toInt128(net_effect_minor)) AS total"
-        f" FROM v_orders WHERE {where} GROUP BY kind"
-    )
-    effect = {row["kind"]: row["total"] for row in store.query(sql, where.parameters)}
+    effect = orders_by_kind(store, scope, bounds)
     orders = sum(effect.pop(kind, 0) for kind in _SALES)
     adjustments = sum(effect.pop(kind, 0) for kind in _ADJUSTMENTS)
     return Reconciliation(

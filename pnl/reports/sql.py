@@ -90,9 +90,9 @@ def in_ledger_during(where: Where, bounds: Bounds) -> Where:
     """Limit ledger rows by `effective_at`, and by the month that its partitions are cut by."""
     where = during(where, "effective_at", bounds)
     if bounds.start is not None:
-        where = where.also("month >= {month_first:UInt32}", month_first=_month(bounds.start))
+        where = where.also("month >= {month_first:UInt32}", month_first=month_of(bounds.start))
     if bounds.end is not None:
-        where = where.also("month <= {month_last:UInt32}", month_last=_month(bounds.end))
+        where = where.also("month <= {month_last:UInt32}", month_last=month_of(bounds.end))
     return where
 
 
@@ -125,6 +125,7 @@ def key_of(by: Sequence[str], row: Row) -> tuple[tuple[str, str], ...]:
     return tuple((name, row[COLUMN_OF[name]]) for name in by)
 
 
-def _month(at: Millis) -> int:
+def month_of(at: Millis) -> int:
+    """Return the month of UTC (YYYYMM) in which an instant lies."""
     moment = utc(at)
     return moment.year * 100 + moment.month

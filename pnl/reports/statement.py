@@ -54,10 +54,10 @@ def statement(
     days = earned_days(scope, as_of, policy)
     company = company_sums(store, scope, bounds, days)
     if by or scope.filters():
-        plain = _plain_sums(store, scope, bounds, by)
+        sums = [*_plain_sums(store, scope, bounds, by), *_spread_sums(store, scope, days, by)]
     else:
-        plain = [_Sum(line, (), amount) for line, amount in company.plain.items()]
-    sums = [*plain, *_spread_sums(store, scope, days, by)]
+        both = (company.plain, company.spread)
+        sums = [_Sum(line, (), amount) for part in both for line, amount in part.items()]
     spent = paid(store, company, scope, bounds)
     lines = _lines(sums, by, spent.empty_because())
     return Statement(

@@ -21,6 +21,7 @@ from pnl.reports.sql import (
     filtered,
     in_currency,
     in_ledger_during,
+    month_of,
 )
 from sinks.months import FACETS, OF_THIS_LEDGER, valid
 from streams.facts import Millis
@@ -81,14 +82,18 @@ def _facet(columns: set[str]) -> str | None:
 
 def _within(month: int, bounds: Bounds) -> bool:
     """Return whether a whole month of UTC (YYYYMM) lies in the bounds."""
-    return (bounds.start is None or _first(month) >= bounds.start) and (
-        bounds.end is None or _first(_next(month)) <= bounds.end
-    )
+    first, end = whole_months(bounds)
+    return (first is None or month >= first) and (end is None or month < end)
 
 
-def _next(month: int) -> int:
-    return month + 1 if month % 100 < 12 else month + 89
+def whole_months(bounds: Bounds) -> tuple[int | None, int | None]:
+    """Return the first whole month of UTC (YYYYMM) in the bounds, and the one after the last."""
+    first, end = (None if at is None else month_of(at) for at in (bounds.start, bounds.end))
+    if first is not None and month_start(first) != bounds.start:
+        first = first + 1 if first % 100 < 12 else first + 89
+    return first, end
 
 
-def _first(month: int) -> Millis:
+def month_start(month: int) -> Millis:
+    """Return when a month of UTC (YYYYMM) begins."""
     return first_instant(date(month // 100, month % 100, 1), _UTC)

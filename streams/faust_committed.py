@@ -9,7 +9,7 @@ stops a host at its start.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar, Final
 
 from aiokafka import AIOKafkaConsumer  # type: ignore[import-untyped]
@@ -41,10 +41,36 @@ class _Thread(driver.AIOKafkaConsumerThread):
 
 
 class CommittedConsumer(driver.Consumer):
-    """Reads committed records, each partition from the place that the transport is told."""
+    """Reads committed records, each partition from the place that the transport is told.
+
+    Faust lets partitions of input go before it seeks, and empties its queues after: what was read
+    in between is dropped, and not read again. So here they are held until all of that is over.
+    """
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401 - Faust's own
+        self._held: set[TP] = set()
+        super().__init__(*arguments, **named)
 
     def _new_consumer_thread(self) -> _Thread:
         return _Thread(self, loop=self.loop, beacon=self.beacon, Worker=_Daemon)
+
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        """Hold nothing of what was assigned before."""
+        self._held.clear()
+        await super().on_partitions_assigned(assigned, generation_id)
+
+    def resume_partitions(self, tps: Iterable[TP]) -> None:
+        """Let a changelog go, and hold input."""
+        wanted = set(tps)
+        input_tps = {tp for tp in wanted if tp.topic not in self.app.tables.changelog_topics}
+        self._held |= input_tps
+        super().resume_partitions(wanted - input_tps)
+
+    def resume_flow(self) -> None:
+        """Let input go too: Faust has sought, and its queues are empty."""
+        super().resume_flow()
+        held, self._held = self._held, set()
+        super().resume_partitions(held)
 
     async def perform_seek(self) -> None:
         """Go to where the state says; what was committed is only for those who watch."""

@@ -69,6 +69,7 @@ class _ChangelogTable(faust.Table[bytes, bytes]):
         self, assigned: set[TP], revoked: set[TP], newly_assigned: set[TP], generation_id: int = 0
     ) -> None:
         """Forget what is not ours, and what will be read anew."""
+        self.recovered = False
         changelog = self.changelog_topic_name
         self.tables = {
             tp.partition: self.tables.get(tp.partition, Table(self.epoch))
@@ -249,6 +250,9 @@ class FaustHost:
         return table
 
     def _places(self) -> dict[TP, int]:
+        """Return where to read on; nothing before the state is there."""
+        if self._table is None or not self._table.recovered:
+            return {}
         prefix = self._settings.prefix
         return {
             TP(prefix + place.topic, place.partition): at for place, at in self.positions().items()
@@ -291,9 +295,13 @@ class FaustHost:
         """Take one step in each partition number that the records are of.
 
         What came before the last rebalance is passed over: it is read again from the state's place.
+        What comes before the present one is quite over is not: it has to wait.
         """
         assert self._app is not None
         assert self._table is not None
+        generation = self._app.consumer_generation_id
+        while self._app.rebalancing and self._app.consumer_generation_id == generation:
+            await asyncio.sleep(_LOOK_SECONDS)
         generation = self._app.consumer_generation_id
         by_partition: dict[int, list[EventT[Any]]] = {}
         for event in events:
@@ -301,7 +309,7 @@ class FaustHost:
                 by_partition.setdefault(event.message.partition, []).append(event)
         for partition, part in by_partition.items():
             table = self._table.tables.get(partition)
-            if table is None or self._is_at_rest():
+            if table is None or self._stopping.is_set():
                 continue
             await self._records(partition, table, [self._arrival(event) for event in part])
 

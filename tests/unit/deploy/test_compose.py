@@ -100,7 +100,7 @@ def test_no_password_has_a_default() -> None:
     assert ":?make passwords with deploy/write-secrets" in given["clickhouse-passwords"]["file"]
     for service in services().values():
         for name in service.get("environment", {}):
-            assert name.endswith("_FILE") or not name.startswith("PNL_")
+            assert name.endswith("_FILE") or name == "PNL_DATA" or not name.startswith("PNL_")
             assert not any(word in name for word in ("PASSWORD", "SECRET", "TOKEN"))
 
 
@@ -112,6 +112,7 @@ def test_each_process_has_a_store_user_of_its_own() -> None:
         "periods": "auditor",
         "auditor": "auditor",
         "console": "report",
+        "fit": "report",
     }
     for name, service in ours().items():
         wanted = {"pnl": "report", **users}.get(name)
@@ -189,3 +190,18 @@ def test_passwords_are_for_their_owner_and_the_containers(secrets: Path) -> None
     assert {path.name for path in secrets.iterdir()} == {
         Path(each["file"]).name for each in compose()["secrets"].values()
     }
+
+
+def test_the_churn_model_is_written_by_one_and_read_by_two() -> None:
+    """Journeys and the page see what `pnl fit churn` kept; nobody else may write it."""
+    mounts = {
+        name: [mount for mount in each.get("volumes", []) if mount.startswith("models:")]
+        for name, each in services().items()
+    }
+    assert {name: found for name, found in mounts.items() if found} == {
+        "journeys": ["models:/var/lib/pnl:ro"],
+        "console": ["models:/var/lib/pnl:ro"],
+        "fit": ["models:/var/lib/pnl"],
+    }
+    for name in ("journeys", "console", "fit"):
+        assert services()[name]["environment"]["PNL_DATA"] == "/var/lib/pnl"

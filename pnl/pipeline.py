@@ -6,7 +6,7 @@ what its last transaction committed.
 """
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -262,11 +262,11 @@ def committed_by_journeys(log: EventLog) -> dict[TopicPartition, int]:
     return log.committed(JOURNEYS)
 
 
-def outputs_end(log: EventLog) -> dict[TopicPartition, int]:
+def outputs_end(log: EventLog, topics: Sequence[str] = OUTPUT_NAMES) -> dict[TopicPartition, int]:
     """Return the ends of all outputs: what the store must reach to hold all there is now."""
     return {
         TopicPartition(topic, partition): end
-        for topic in OUTPUT_NAMES
+        for topic in topics
         for partition, end in log.end_offsets(topic).items()
     }
 
@@ -276,7 +276,7 @@ def is_stored(log: EventLog, ends: Mapping[TopicPartition, int]) -> bool:
     return _missing(log, log.committed(SINK), ends, _unread(log)) == 0
 
 
-def behind(log: EventLog) -> tuple[int, int]:
+def behind(log: EventLog, outputs: Sequence[str] = OUTPUT_NAMES) -> tuple[int, int]:
     """Return how many input records are not applied, and how many outputs are not stored.
 
     On Kafka both may count offsets too that hold no record; zero is exact.
@@ -288,7 +288,7 @@ def behind(log: EventLog) -> tuple[int, int]:
     }
     # In this order: an output is there once its input is committed.
     unapplied = _missing(log, log.committed(JOURNEYS), inputs, 0)
-    return unapplied, _missing(log, log.committed(SINK), outputs_end(log), _unread(log))
+    return unapplied, _missing(log, log.committed(SINK), outputs_end(log, outputs), _unread(log))
 
 
 def is_caught_up(log: EventLog) -> bool:

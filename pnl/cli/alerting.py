@@ -175,7 +175,7 @@ def _answer(
     args |= {"alert_id": identity or "", "rule": rule or "", "subject": subject or ""}
     if span is not None:
         args["until"] = _now_ms() + span // timedelta(milliseconds=1)
-    run_question(data, "alerts_answer", args, apply=bool(identity))
+    run_question(data, "alerts_answer", args)
 
 
 def _span(text: str) -> timedelta:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 POLL_SECONDS: Final = 0.05
 WRITING: Final = frozenset({"verify", "close"})
 """Questions that need journeys and sink at work, whatever is in the log."""
+ASKING_ALERTS: Final = frozenset({"alerts_list", "alerts_why", "alerts_answer"})
+"""Questions that need what was told of alerts, and answered to them, in the store."""
 BINARY: Final = ("parquet", "xlsx")
 """Formats that no terminal shows."""
 
@@ -161,19 +163,23 @@ def _opened(
         if halted is not None:
             warn(f"The sink is {halted}. Figures are those of before; see docs/verification.md.")
         elif apply:
-            _catch_up(server, progress, started=op in WRITING)
+            _catch_up(server, progress, started=op in WRITING, of_alerts=op in ASKING_ALERTS)
         return server.answer(op, args)
 
 
-def _catch_up(server: "Server", progress: Progress, *, started: bool) -> None:
+def _catch_up(
+    server: "Server", progress: Progress, *, started: bool, of_alerts: bool = False
+) -> None:
     """Apply and store what is in the log, and the figures of periods that follow from it."""
     from pnl.periods.cut import Reaching
     from pnl.pipeline import behind
+    from streams.topics import OUTPUT_NAMES, STORED_NAMES
 
+    stored = STORED_NAMES if of_alerts else OUTPUT_NAMES
     if started:
         server.start(serving=False)
     while True:
-        while (left := behind(server.log)) != (0, 0):
+        while (left := behind(server.log, stored)) != (0, 0):
             if not started:
                 started = True
                 server.start(serving=False)

@@ -20,6 +20,7 @@ COMMANDS = (
     "demo", "run", "import", "simulate", "report", "explain", "verify", "doctor",
     "resume", "repair", "rebuild", "whatif",
     "topics apply", "topics check", "migrate up", "migrate status",
+    "alerts list", "alerts why", "alerts ack", "alerts snooze", "alerts unsnooze",
     "worker journeys", "worker sink", "worker auditor", "worker console",
 )  # fmt: skip
 
@@ -77,6 +78,9 @@ MISTAKES = {
     ),
     "import orders rows.csv --data x": "rows.csv: a CSV file needs a map: --map map.toml.",
     "import orders - - --data x": "Standard input (`-`) can be read once only.",
+    "alerts list --since yesterday": "'yesterday' is neither a span such as 7d nor a date.",
+    "alerts snooze a --for 8": "'8' is no span of time such as 30m, 8h, 2d or 1w.",
+    "alerts unsnooze a --rule b": "Name either an alert or --rule and --subject.",
     "simulate --out x": "Give --orders FILE to lay contacts over, or --customers and --events.",
 }
 

@@ -257,7 +257,7 @@ FROM (
 GROUP BY month, facet, {_MONTHLY} HAVING monthly_minor != ledger_minor""",
     ),
     Law(
-        law_id="A7",
+        law_id="A8",
         title="sums of contacts that count are the sums of the contacts",
         of="sums",
         counted="SELECT count() AS n FROM v_rollup_contacts",
@@ -273,7 +273,7 @@ GROUP BY {", ".join(_COHORT_KEYS)}
 HAVING {" OR ".join(f"{n}_more != 0" for n in _COHORT_FIGURES)}""",
     ),
     Law(
-        law_id="A8",
+        law_id="A9",
         title="sums of order facts that count are the sums of the order facts",
         of="sums",
         counted="SELECT count() AS n FROM v_rollup_orders",

@@ -44,11 +44,12 @@ SEEN_MIN: Final = 30
 class SignalRules:
     """When something is a signal; times in milliseconds, CSAT on its scale of 1 to 5.
 
-    Of the contacts known only the latest `contacts_max` are looked at, so that a history costs the
-    same however long it is.
+    Of the contacts known only the latest `contacts_max` of the last `looked_back_ms` are looked at,
+    so that a history costs the same however long it is: six half-lives leave a 64th.
     """
 
     half_life_ms: int = 30 * DAY_MS
+    looked_back_ms: int = 180 * DAY_MS
     contacts_max: int = 20
     repeated_ms: int = 7 * DAY_MS
     frequent_ms: int = 90 * DAY_MS
@@ -131,7 +132,7 @@ def observations(
 ) -> tuple[Observation, ...]:
     """Return the latest observation of each signal among what is known at a moment."""
     known = sorted(
-        (each for each in contacts if each.ended_at <= at),
+        (each for each in contacts if at - rules.looked_back_ms < each.ended_at <= at),
         key=lambda each: (each.ended_at, each.contact_id),
     )[-rules.contacts_max :]
     seen: list[Observation] = []
@@ -149,7 +150,7 @@ def observations(
     seen += [
         Observation("refund", each.occurred_at, each.order_id)
         for each in refunds
-        if each.occurred_at <= at
+        if at - rules.looked_back_ms < each.occurred_at <= at
     ]
     latest: dict[Signal, Observation] = {}
     for one in sorted(seen, key=lambda one: (one.at, one.fact)):

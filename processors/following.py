@@ -5,7 +5,7 @@ in his state: so it is the same whatever the batches, and after a replay. It nev
 booked. Without a model of churn no risk is known, and asking costs next to nothing.
 """
 
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import msgspec
 
@@ -13,7 +13,7 @@ from processors.activity import Recounted, recount
 from processors.customer import Customer
 from processors.items import RISK, RiskItem
 from processors.journeys import Applied
-from processors.signal_records import ChurnRecord
+from processors.signal_records import ChurnReason, ChurnRecord, RiskMethod
 from streams.facts import (
     Contact,
     Cost,
@@ -44,6 +44,22 @@ class Followed(msgspec.Struct, frozen=True, gc=False):
 _NOTHING: Final = Followed()
 
 
+class Behind(NamedTuple):
+    """What is behind a risk, as `ChurnRecord` has it."""
+
+    week_ago_ppm: int | None = None
+    explained_ppm: int | None = None
+    reasons: tuple[ChurnReason, ...] = ()
+    value_minor: int | None = None
+    currency: str = ""
+    method: RiskMethod = ""
+    model: str = ""
+    horizon_days: int = 0
+
+
+NOTHING_KNOWN: Final = Behind()
+
+
 class Watch(Protocol):
     """What tells when a customer's risk has moved (`processors.risk_watch`)."""
 
@@ -67,7 +83,7 @@ class Unknown:
         """Return that the risk is not known any more, where it was."""
         if customer.risk is None or customer.risk.risk_ppm is None:
             return None
-        return told_now(customer, fact, logged_at, None, high=False)
+        return told_now(customer, fact, logged_at, None, False, NOTHING_KNOWN)
 
 
 class Follower:
@@ -91,7 +107,12 @@ class Follower:
 
 
 def told_now(
-    customer: Customer, fact: Fact, logged_at: Millis, risk_ppm: int | None, *, high: bool
+    customer: Customer,
+    fact: Fact,
+    logged_at: Millis,
+    risk_ppm: int | None,
+    high: bool,
+    behind: Behind,
 ) -> ChurnRecord:
     """Return the record of a risk as it is told now, and note it, to be written to the state."""
     risk = customer.risk or RiskItem()
@@ -100,22 +121,37 @@ def told_now(
     risk.high = high
     customer.risk = risk
     customer.changed.add(RISK)
-    contact = next((chain for chain in reversed(customer.ends) if chain.handled), None)
-    face = None if contact is None else contact.face
+    queue = team = channel = contact_id = ""
+    contact_at = None
+    for chain in reversed(customer.ends):
+        if chain.handled:
+            face = chain.face
+            queue, team, channel = face.queue, face.team or "", face.channel
+            contact_id, contact_at = chain.contact_id, chain.ended_at
+            break
     assert customer.watermark is not None
+    # By position: a call with over 15 keywords first builds a dictionary of them.
     return ChurnRecord(
         customer.key,
         risk.version,
         customer.watermark,
         logged_at,
         risk_ppm,
-        before_ppm=before,
-        cause_kind=_CAUSES[type(fact)],
-        cause_id=identity_of(fact),
-        high=high,
-        queue="" if face is None else face.queue,
-        team="" if face is None else face.team or "",
-        channel="" if face is None else face.channel,
-        contact_id="" if contact is None else contact.contact_id,
-        contact_at=None if contact is None else contact.ended_at,
+        before,
+        behind.week_ago_ppm,
+        behind.explained_ppm,
+        _CAUSES[type(fact)],
+        identity_of(fact),
+        behind.reasons,
+        high,
+        behind.value_minor,
+        behind.currency,
+        behind.method,
+        behind.model,
+        behind.horizon_days,
+        queue,
+        team,
+        channel,
+        contact_id,
+        contact_at,
     )

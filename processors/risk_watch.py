@@ -9,18 +9,16 @@ A risk is of the customer's own time: the latest event of his (his watermark).
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from msgspec.structs import replace
-
 from processors.churn_signals import Observation, Reason
 from processors.customer import Customer
 from processors.days import quick_days
-from processors.following import told_now
+from processors.following import NOTHING_KNOWN, Behind, told_now
 from processors.journeys import Applied
 from processors.live_churn import Bought, LiveModel
 from processors.money import PPM, divide_half_even
 from processors.policy import DAY_MS, Policies, book_of
 from processors.purchase_days import PurchaseDays
-from processors.seen_contacts import note, noted, seen_now, seen_then
+from processors.seen_contacts import note, noted, seen
 from processors.signal_records import ChurnReason, ChurnRecord
 from streams.facts import Fact, Millis, Period
 
@@ -57,7 +55,7 @@ class RiskWatch:
         bought = self._indexed(customer, applied)
         at = customer.watermark
         assert at is not None, "who has an order has a watermark"
-        now = self._estimate(customer, bought, at, at, is_now=True)
+        now = self._estimate(customer, bought, at, at)
         ppm = None if now is None else round(now.risk * PPM)
         before, was_high = (None, False) if told is None else (told.risk_ppm, told.high)
         high = ppm is not None and ppm >= (CLEARED_PPM if was_high else HIGH_PPM)
@@ -66,8 +64,8 @@ class RiskWatch:
                 return None
         elif abs(ppm - before) < MOVED_PPM and high == was_high:
             return None
-        record = told_now(customer, fact, logged_at, ppm, high=high)
-        return record if now is None else self._tell(customer, bought, record, now)
+        behind = NOTHING_KNOWN if now is None else self._behind(customer, bought, at, now)
+        return told_now(customer, fact, logged_at, ppm, high, behind)
 
     def _indexed(self, customer: Customer, applied: Applied) -> PurchaseDays:
         """Return the customer's purchases; brings them and the signals shown up to the fact."""
@@ -93,10 +91,12 @@ class RiskWatch:
         bought: PurchaseDays,
         known: Millis,
         at: Millis,
-        *,
-        is_now: bool = False,
+        like: Estimate | None = None,
     ) -> Estimate | None:
-        """Return the risk at a moment from what was known at another; None if unknown."""
+        """Return the risk at a moment from what was known at another; None if unknown.
+
+        `like` is one that may have the same purchases: then its base need not be worked out again.
+        """
         day, model = self._day_of(at), self._model
         if bought.terms:
             end = bought.contract_end(known)
@@ -107,40 +107,39 @@ class RiskWatch:
         found = bought.known(past, known)
         if found is None:
             return None
-        first = found.first_day
-        history = Bought(found.days - 1, found.last_day - first, day - first)
-        base = model.risk(history)
-        if base is None:
-            return None
-        seen: Sequence[Observation]
-        if is_now:
-            seen = seen_now(customer, bought, at, model.rules)
+        days, first, last = found
+        history = Bought(days - 1, last - first, day - first)
+        base: float | None
+        if like is not None and like.bought == history:
+            base = like.base
         else:
-            seen = seen_then(customer, bought, known, at, self._policies, model.rules)
-        return Estimate(model.moved_by(base, seen, at), history, base, seen)
+            base = model.risk(history)
+            if base is None:
+                return None
+        shown = seen(customer, bought, known, at, self._policies, model.rules)
+        return Estimate(model.moved_by(base, shown, at), history, base, shown)
 
-    def _tell(
-        self, customer: Customer, bought: PurchaseDays, record: ChurnRecord, now: Estimate
-    ) -> ChurnRecord:
-        """Return a record with what is behind a risk that is known."""
-        model, at = self._model, record.as_of
+    def _behind(
+        self, customer: Customer, bought: PurchaseDays, at: Millis, now: Estimate
+    ) -> Behind:
+        """Return what is behind a risk that is known."""
+        model = self._model
         week = self._estimate(customer, bought, at - WEEK_MS, at - WEEK_MS)
         explained = None
         if week is not None and now.risk > week.risk:
-            yesterday = self._estimate(customer, bought, at - DAY_MS, at)
+            yesterday = self._estimate(customer, bought, at - DAY_MS, at, now)
             by_facts = now.risk - (week if yesterday is None else yesterday).risk
             explained = round(min(max(by_facts / (now.risk - week.risk), 0.0), 1.0) * PPM)
-        _, reasons = model.with_signals(now.base, now.seen, at)
-        return replace(
-            record,
-            week_ago_ppm=None if week is None else round(week.risk * PPM),
-            explained_ppm=explained,
-            reasons=tuple([_told(each) for each in reasons]),
-            value_minor=self._value(customer, bought, now, at),
-            currency=self._policies.currency,
-            method="contract" if now.bought is None else model.method,
-            model=model.name,
-            horizon_days=model.horizon_days,
+        reasons = model.with_signals(now.base, now.seen, at)[1] if now.seen else ()
+        return Behind(
+            None if week is None else round(week.risk * PPM),
+            explained,
+            tuple([_told(each) for each in reasons]),
+            self._value(customer, bought, now, at),
+            self._policies.currency,
+            "contract" if now.bought is None else model.method,
+            model.name,
+            model.horizon_days,
         )
 
     def _value(

@@ -1,20 +1,18 @@
 """What a customer's contacts say of his risk: signals as they are now, and as they were known then.
 
-Law: `seen_now` is what `observations` says of the customer's contacts, without walking through them
+Law: `seen` is what `observations` says of the customer's contacts, without walking through them
 all: which chains show something is noted when their record is published. What was known at an
-earlier moment is worked out from the facts of before.
+earlier moment is worked out from the facts of before, where later ones have changed it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Sequence
 from typing import Final, cast
 
 from processors.churn_signals import (
     Observation,
     SeenContact,
-    SeenRefund,
     Signal,
     SignalRules,
-    observations,
     shown_by,
 )
 from processors.customer import Customer
@@ -26,11 +24,6 @@ from streams.facts import Millis, Resolution
 
 ALWAYS: Final[Millis] = 2**62
 _NOTED_MAX: Final = 64
-
-
-def counts(chain: Chain) -> bool:
-    """Say whether a chain is a contact to the customer: somebody was reached, or given up on."""
-    return chain.handled or chain.abandoned
 
 
 def note(customer: Customer, record: ContactRecord, rules: SignalRules) -> None:
@@ -50,92 +43,117 @@ def note(customer: Customer, record: ContactRecord, rules: SignalRules) -> None:
 def noted(
     customer: Customer, policies: PolicyBook, rules: SignalRules
 ) -> dict[str, tuple[str, ...]]:
-    """Return which signals the customer's latest chains show, from the facts."""
+    """Return which signals the customer's chains of late show, from the facts."""
     found: dict[str, tuple[str, ...]] = {}
-    for chain in latest_chains(customer, ALWAYS, rules.contacts_max):
-        signals = shown_by(seen_contact(customer, chain, policies, ALWAYS), rules)
-        if signals:
-            found[chain.contact_id] = tuple(signals)
+    since = (customer.watermark or 0) - rules.looked_back_ms
+    for chain in customer.ends:
+        if chain.ended_at > since and (chain.handled or chain.abandoned):
+            signals = shown_by(seen_contact(customer, chain, policies, ALWAYS), rules)
+            if signals:
+                found[chain.contact_id] = tuple(signals)
     return found
 
 
-def latest_chains(customer: Customer, known: Millis, limit: int) -> Iterator[Chain]:
-    """Yield the latest contacts that had ended by a moment, the newest first."""
-    for chain in reversed(customer.ends):
-        if chain.ended_at <= known and counts(chain):
-            yield chain
-            limit -= 1
-            if limit == 0:
-                return
-
-
-def seen_now(
-    customer: Customer, bought: PurchaseDays, at: Millis, rules: SignalRules
-) -> list[Observation]:
-    """Return the latest observation of each signal; `at` is not before the last contact."""
-    latest: dict[str, Observation] = {}
-    ends, shown = customer.ends, customer.shown
-    if len(ends) > 1 or shown:
-        _look_at_contacts(customer, at, rules, latest)
-    if bought.taken:
-        when, name = max([(when, name) for name, when in bought.taken.items()])
-        if when <= at:
-            latest["refund"] = Observation("refund", when, name)
-    return list(latest.values())
-
-
-def _look_at_contacts(
-    customer: Customer, at: Millis, rules: SignalRules, latest: dict[str, Observation]
-) -> None:
-    shown = customer.shown or {}
-    later: dict[str, Chain] = {}
-    again: Chain | None = None
-    newest: Chain | None = None
-    recent = 0
-    for chain in latest_chains(customer, at, rules.contacts_max):
-        ended_at, name, case_id = chain.ended_at, chain.contact_id, chain.case_id
-        if name in shown:
-            for signal in shown[name]:
-                if signal not in latest:
-                    latest[signal] = Observation(cast("Signal", signal), ended_at, name)
-        if newest is None:
-            newest = chain
-        if at - ended_at < rules.frequent_ms:
-            recent += 1
-        if case_id is not None:
-            after = later.get(case_id)
-            if (
-                after is not None
-                and after.ended_at - ended_at <= rules.repeated_ms
-                and (again is None or _when(after) > _when(again))
-            ):
-                again = after
-            later[case_id] = chain
-    if again is not None:
-        latest["repeated"] = Observation("repeated", again.ended_at, again.contact_id)
-    if recent >= rules.frequent_contacts and newest is not None:
-        latest["frequent"] = Observation("frequent", newest.ended_at, newest.contact_id)
-
-
-def _when(chain: Chain) -> tuple[Millis, str]:
-    return chain.ended_at, chain.contact_id
-
-
-def seen_then(
+def seen(
     customer: Customer,
     bought: PurchaseDays,
     known: Millis,
     at: Millis,
     policies: PolicyBook,
     rules: SignalRules,
-) -> tuple[Observation, ...]:
-    """Return the latest observation of each signal, at a moment, from what was known before."""
-    contacts = [
-        seen_contact(customer, chain, policies, known)
-        for chain in latest_chains(customer, known, rules.contacts_max)
-    ]
-    refunds = [SeenRefund(name, when) for name, when in bought.taken.items() if when <= known]
-    return observations(contacts, refunds, at, rules)
+) -> list[Observation]:
+    """Return the latest observation of each signal, at a moment, from what was known at another.
+
+    Known later than the customer's last event is what is known now.
+    """
+    latest: dict[str, Observation] = {}
+    if len(customer.ends) > 1 or customer.shown:
+        _look_at_contacts(customer, known, at, policies, rules, latest)
+    if bought.taken:
+        since = at - rules.looked_back_ms
+        made = [(when, name) for name, when in bought.taken.items() if since < when <= known]
+        if made:
+            when, name = max(made)
+            latest["refund"] = Observation("refund", when, name)
+    return list(latest.values())
+
+
+def _look_at_contacts(
+    customer: Customer,
+    known: Millis,
+    at: Millis,
+    policies: PolicyBook,
+    rules: SignalRules,
+    latest: dict[str, Observation],
+) -> None:
+    """Note the latest observation of each signal of contacts, the newest first."""
+    shown = customer.shown or {}
+    is_now = customer.watermark is None or known >= customer.watermark
+    chains = _of_late(customer, known, at - rules.looked_back_ms, rules.contacts_max)
+    lately, recent = at - rules.frequent_ms, 0
+    cases: set[str] = set()
+    is_repeated = False
+    for chain in chains:
+        name, ended_at, case_id = chain.contact_id, chain.ended_at, chain.case_id
+        signals: Sequence[str]
+        if is_now or _is_as_then(customer, chain, known):
+            signals = shown.get(name, ())
+        else:
+            signals = shown_by(seen_contact(customer, chain, policies, known), rules)
+        for signal in signals:
+            if signal not in latest:
+                latest[signal] = Observation(cast("Signal", signal), ended_at, name)
+        if ended_at > lately:
+            recent += 1
+        if case_id is not None:
+            is_repeated = is_repeated or case_id in cases
+            cases.add(case_id)
+    if is_repeated and (again := _again(chains, rules.repeated_ms)) is not None:
+        latest["repeated"] = Observation("repeated", again.ended_at, again.contact_id)
+    if recent >= rules.frequent_contacts:
+        latest["frequent"] = Observation("frequent", chains[0].ended_at, chains[0].contact_id)
+
+
+def _of_late(customer: Customer, known: Millis, since: Millis, limit: int) -> list[Chain]:
+    """Return the contacts that ended in (since, known], the newest first, so many at most."""
+    found: list[Chain] = []
+    for chain in reversed(customer.ends):
+        if chain.ended_at > known or not (chain.handled or chain.abandoned):
+            continue
+        if chain.ended_at <= since or len(found) == limit:
+            break
+        found.append(chain)
+    return found
+
+
+def _again(chains: Iterable[Chain], within_ms: int) -> Chain | None:
+    """Return the latest of the chains, newest first, that came soon after another of its case."""
+    later: dict[str, Chain] = {}
+    again: list[Chain] = []
+    for chain in chains:
+        if chain.case_id is not None:
+            after = later.get(chain.case_id)
+            if after is not None and after.ended_at - chain.ended_at <= within_ms:
+                again.append(after)
+            later[chain.case_id] = chain
+    return max(again, key=_when, default=None)
+
+
+def _is_as_then(customer: Customer, chain: Chain, known: Millis) -> bool:
+    """Say whether what is told of a chain now was known at a moment already: cheap, and careful."""
+    refers = customer.refers
+    if refers.surveys and any(ref in refers.surveys for ref in chain.refs):
+        return False
+    ids = refers.resolutions.get(chain.case_id) if chain.case_id is not None else None
+    if not ids:
+        return True
+    if len(customer.case_chains[chain.case_id or ""]) > 1:
+        return False
+    return all(customer.resolutions[event_id].fact.occurred_at <= known for event_id in ids)
+
+
+def _when(chain: Chain) -> tuple[Millis, str]:
+    return chain.ended_at, chain.contact_id
 
 
 def seen_contact(

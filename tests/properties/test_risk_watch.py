@@ -13,13 +13,13 @@ from processors.following import Follower
 from processors.journeys import Journeys
 from processors.lifetime import GammaGamma
 from processors.live_churn import Bought, LiveModel
-from processors.policy import DAY_MS, Policy
+from processors.policy import DAY_MS, Policy, book_of
 from processors.purchase_days import TAKING_BACK, PurchaseDays
 from processors.repeat_bgnbd import BgNbd
 from processors.repeat_models import TimeUnit
 from processors.results import NET, ContactRecord
 from processors.risk_watch import MOVED_PPM, RiskWatch
-from processors.seen_contacts import seen_now
+from processors.seen_contacts import seen, seen_contact
 from processors.signal_records import ChurnRecord
 from streams.facts import Fact
 from tests.properties.histories import histories, policies
@@ -132,8 +132,38 @@ def test_signals_are_those_of_the_published_contacts(history: History, policy: P
             if item.fact.kind in TAKING_BACK and not item.fact.withdrawn
         ]
         due = observations(contacts, refunds, customer.watermark, RULES)
-        found = seen_now(customer, customer.bought, customer.watermark, RULES)
+        now = customer.watermark
+        found = seen(customer, customer.bought, now, now, journeys.policies, RULES)
         assert sorted(found, key=repr) == sorted(due, key=repr)
+
+
+@settings(max_examples=150)
+@given(histories(), policies(), st.integers(0, 80))
+def test_what_was_known_then_is_told_from_the_facts_of_then(
+    history: History, policy: Policy, hours: int
+) -> None:
+    """Notes of now are used only where no later fact has changed what they say."""
+    _, customers = watched(history, policy)
+    book = book_of(policy)
+    for customer in customers.values():
+        if customer.bought is None or customer.watermark is None:
+            continue
+        known = customer.watermark - hours * DAY_MS // 4
+        contacts = [
+            seen_contact(customer, chain, book, known)
+            for chain in customer.ends
+            if chain.ended_at <= known and (chain.handled or chain.abandoned)
+        ]
+        refunds = [
+            SeenRefund(order_id, item.fact.occurred_at)
+            for order_id, item in customer.orders.items()
+            if item.fact.kind in TAKING_BACK and not item.fact.withdrawn
+            if item.fact.occurred_at <= known
+        ]
+        for at in (known, customer.watermark):
+            due = observations(contacts, refunds, at, RULES)
+            found = seen(customer, customer.bought, known, at, book, RULES)
+            assert sorted(found, key=repr) == sorted(due, key=repr)
 
 
 @settings(max_examples=150)

@@ -25,6 +25,7 @@ from pnl.settings_lines import line_of
 from processors.alert_rules import (
     DEFAULTS,
     LISTED_ONLY,
+    NARROWED,
     THRESHOLDS,
     AlertRule,
     AlertRules,
@@ -138,6 +139,7 @@ class _Making:
             self._check_routes(path, section.routes or ())
             rule = self._rule(path, section, made.get(section.name))
             self._check_thresholds(path, section, rule)
+            self._check_only(path, section, rule)
             made[rule.name] = rule
             if not section.enabled:
                 del made[rule.name]
@@ -201,6 +203,15 @@ class _Making:
                     f"is no threshold of kind {rule.kind!r}; it has {', '.join(of_kind) or 'none'}"
                 )
                 raise self._wrong((*path, key), text)
+
+    def _check_only(self, path: tuple[str, ...], section: RuleSection, rule: AlertRule) -> None:
+        """Refuse to narrow a rule by what its conditions do not have: it would never be told."""
+        known = NARROWED[rule.kind]
+        for name, _ in _only(section):
+            if name not in known:
+                keys = ", ".join(f"{each}s" for each in known) or "nothing"
+                text = f"cannot narrow kind {rule.kind!r}; it can be narrowed by {keys}"
+                raise self._wrong((*path, f"{name}s"), text)
 
     def _thresholds(self, made: Mapping[str, AlertRule]) -> Thresholds:
         """Return the thresholds of all kinds; rules of one kind must agree."""

@@ -40,6 +40,20 @@ SUBJECTS: Final[Mapping[RuleKind, SubjectKind]] = {
     "reconciliation_failure": "system",
 }
 """What a kind speaks of."""
+_OF_CUSTOMERS: Final[tuple[Dimension, ...]] = ("queue", "channel", "team")
+NARROWED: Final[Mapping[RuleKind, tuple[Dimension, ...]]] = {
+    "churn_customer": _OF_CUSTOMERS,
+    "fading": _OF_CUSTOMERS,
+    "churn_segment": ("queue",),
+    "revenue_drop": ("queue",),
+    "pressure": ("queue",),
+    "overload": ("queue",),
+    "missed_opportunity": ("queue",),
+    "unattributed_share": (),
+    "data_late": (),
+    "reconciliation_failure": (),
+}
+"""By what a rule of a kind can be narrowed: its subjects have no other dimension."""
 THRESHOLDS: Final[Mapping[RuleKind, tuple[str, ...]]] = {
     "churn_customer": ("rise_ppm", "rise_logit_milli", "high_ppm", "clear_ppm", "explained_ppm"),
     "fading": (),

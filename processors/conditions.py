@@ -88,8 +88,6 @@ class Thresholds(msgspec.Struct, frozen=True, kw_only=True):
     """and fell below this since the last time."""
     explained_ppm: int = 500_000
     """Facts of the last day explain at least this share of the rise; else: fading."""
-    customer_again_ms: int = 7 * DAY_MS
-    """One alert of a customer in this time."""
 
     sample_min: int = 30
     """Of fewer nothing is said (DEF-RISE-S, DEF-RPC-CI)."""

@@ -163,6 +163,10 @@ def test_no_secret_is_shown(tmp_path: Path) -> None:
             ("3: [[rules]] clear_ppm is 700000, above high_ppm, 600000: it would never be clear."),
         ),
         (
+            '[[rules]]\nname = "overload"\nteams = ["north"]',
+            "3: [[rules]] teams cannot narrow kind 'overload'; it can be narrowed by queues.",
+        ),
+        (
             '[[rules]]\nname = "overload"\n[[rules]]\nname = "overload"',
             "4: [[rules]] name is 'overload' for the second time.",
         ),

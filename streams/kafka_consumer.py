@@ -164,6 +164,7 @@ class KafkaConsumer:
             self._producer.close()
 
     def _commit(self, client: KafkaConsumerClient, opened: KafkaTransaction) -> None:
+        self._assert_settled()
         self._assert_within(client, opened.offsets)
         opened.complete()
         positions = [
@@ -176,6 +177,15 @@ class KafkaConsumer:
             if not self._was_committed(client, opened.offsets):
                 raise Busy(f"group {self.group}: a commit was lost; it is made again") from None
         opened.promote()
+
+    def _assert_settled(self) -> None:
+        """Raise Busy while partitions are given out anew: what we hold is of the old generation.
+
+        The broker would take it, as we may be of the new one already; and without records a poll
+        does not tell the two apart.
+        """
+        if not self._owned.is_settled:
+            raise Busy(f"group {self.group}: its partitions are given out anew")
 
     def _was_committed(
         self, client: KafkaConsumerClient, offsets: Mapping[TopicPartition, int]

@@ -18,6 +18,7 @@ from pnl.engine import GROUP, JourneysHandler
 from pnl.errors import CheckFailed
 from pnl.repairing.evidence import records_of
 from pnl.repairing.repair import own_all
+from processors.items import RISK, RiskItem
 from processors.policy import Policies
 from processors.results import (
     AttributionRecord,
@@ -26,6 +27,7 @@ from processors.results import (
     CostRecord,
     OrderRecord,
 )
+from processors.signal_records import ChurnRecord
 from processors.state_codec import decode_customer, encode_item, item_key
 from streams.clock import Clock
 from streams.kafka_consumer import KafkaConsumer
@@ -36,6 +38,7 @@ from streams.topics import (
     ATTRIBUTIONS,
     AUDIT,
     BATCHES,
+    CHURN,
     CONTACT_FACTS,
     COST_FACTS,
     INPUT_NAMES,
@@ -108,7 +111,8 @@ def rebuilt(
         handler.process(partition, records, "rebuilt")
         kept.take(handler.changes(partition))
         handler.promote()
-    return _outnumbering(kept.rows, _published(log, partition))
+    rows = _outnumbering(kept.rows, _published(log, partition))
+    return rows | _told_risks(log, partition, rows)
 
 
 class _Kept:
@@ -207,6 +211,21 @@ def _outnumbering(rows: dict[bytes, bytes], published: dict[bytes, int]) -> dict
             vector = raw + b"\0v" + name.encode()
             order.revision = max(order.revision, published.get(vector, 0))
             found[key] = encode_item(order)
+    return found
+
+
+def _told_risks(log: KafkaLog, partition: int, rows: dict[bytes, bytes]) -> dict[bytes, bytes]:
+    """Return the rows of what was last told of customers' risk: no fact says that."""
+    decode = msgspec.json.Decoder(ChurnRecord).decode
+    found: dict[bytes, bytes] = {}
+    for record in records_of(log, CHURN, partition):
+        if record.key is None or record.value is None:
+            continue
+        told, customer = decode(record.value), record.key.decode()
+        key = item_key(customer, RISK)
+        kept = decode_customer(customer, [(key, rows[key])]).risk if key in rows else None
+        past = None if kept is None else kept.past
+        found[key] = encode_item(RiskItem(told.version, told.risk_ppm, told.high, past))
     return found
 
 

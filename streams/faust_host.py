@@ -28,6 +28,7 @@ from typing import Any, Final, cast
 import faust
 from faust.exceptions import FaustError
 from faust.sensors.prometheus import setup_prometheus_sensors
+from faust.transport.producer import ProducerBuffer
 from faust.types import TP, EventT
 from prometheus_client import CollectorRegistry
 
@@ -45,6 +46,7 @@ from streams.topics import DEAD_LETTERS
 BATCH: Final = 200
 BATCH_SECONDS: Final = 0.02
 """How long records are gathered into one step: a step costs a fixed number of writes."""
+BUFFERED: Final = 100_000
 METRICS: Final = "pnl_faust"
 _LOOK_SECONDS: Final = 0.05
 
@@ -222,6 +224,8 @@ class FaustHost:
 
         app.agent(topic, concurrency=1, name="signals")(signals)
         app.finalize()
+        # A step waits for all that it writes, so this bounds nothing but warnings.
+        cast("ProducerBuffer", app.producer.buffer).max_messages = BUFFERED
         return app
 
     def _changelog_of(self, app: faust.App) -> _ChangelogTable:

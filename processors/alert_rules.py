@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from processors.conditions import DAY_MS, HOUR_MS, Condition, RuleKind, SubjectKind, Thresholds
+from processors.conditions import DAY_MS, HOUR_MS, Condition, RuleKind, Thresholds
 from processors.signal_records import Severity
 from streams.facts import Millis
 
@@ -27,19 +27,6 @@ WEEK_MS: Final = 7 * DAY_MS
 KINDS: Final[tuple[RuleKind, ...]] = get_args(RuleKind)
 SEVERITIES: Final[tuple[Severity, ...]] = get_args(Severity)
 """From the least to the most."""
-SUBJECTS: Final[Mapping[RuleKind, SubjectKind]] = {
-    "churn_customer": "customer",
-    "fading": "customer",
-    "churn_segment": "segment",
-    "revenue_drop": "segment",
-    "pressure": "segment",
-    "overload": "segment",
-    "unattributed_share": "segment",
-    "missed_opportunity": "segment",
-    "data_late": "system",
-    "reconciliation_failure": "system",
-}
-"""What a kind speaks of."""
 _OF_CUSTOMERS: Final[tuple[Dimension, ...]] = ("queue", "channel", "team")
 NARROWED: Final[Mapping[RuleKind, tuple[Dimension, ...]]] = {
     "churn_customer": _OF_CUSTOMERS,

@@ -93,7 +93,7 @@ def revenue_drop(
         ]
         quiet = not any(change.fell for change in mine.values())
         evidence: Evidence = "shown" if shown else "quiet" if quiet else "between"
-        subject = f"queue={segment[0]}"
+        subject = f"queue={segment[0]};currency={segment[1]}"
         key = SEPARATOR.join(segment)
         after = held.get(key, Held()).after(evidence, thresholds.quiet_windows)
         held[key] = after

@@ -7,7 +7,15 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from processors.alert_rules import DEFAULTS, KINDS, SUBJECTS, AlertRule, AlertRules, Quiet
+from processors.alert_rules import (
+    DEFAULTS,
+    KINDS,
+    NARROWED,
+    THRESHOLDS,
+    AlertRule,
+    AlertRules,
+    Quiet,
+)
 from processors.alerts import AlertMemory, Snooze, act, alert_id, decide, is_open, wakes_at
 from processors.conditions import Condition, Figure
 from processors.signal_records import AlertAction, AlertRecord
@@ -241,7 +249,7 @@ def test_each_kind_has_a_rule_unless_somebody_chooses() -> None:
     """By default every kind is on, nothing is sent anywhere, and critical ones break the quiet."""
     assert sorted(rule.kind for rule in DEFAULTS.rules) == sorted(KINDS)
     assert {rule.routes for rule in DEFAULTS.rules} == {()}
-    assert set(SUBJECTS) == set(KINDS)
+    assert set(NARROWED) == set(THRESHOLDS) == set(KINDS)
     week = [rule.cooldown_ms for rule in DEFAULTS.of("churn_customer")]
     assert week == [7 * DAY]
 

@@ -9,6 +9,7 @@ the alert is there. Gate: every alert that was due arrived, under one identity, 
 """
 
 import json
+import math
 import sys
 import tempfile
 import threading
@@ -26,7 +27,6 @@ from bench.alert_load import (
     append,
     bought,
     complains,
-    customer,
     every,
     faults,
     prepare,
@@ -107,7 +107,7 @@ def measure(deployment: Deployment, receiver: Receiver, rate: int, seconds: int)
     """Run the load through what is running; return the figures."""
     customers = max(1, rate * seconds // FACTS_PER_CUSTOMER)
     load = list(generate(customers, rate * seconds, SEED).events())
-    marked = int(seconds * MARKED_PER_SECOND) + 1
+    marked = 1 + math.ceil(len(load) / rate * MARKED_PER_SECOND)
     long_ago = round(time.time() * 1000) - BEFORE
     append(deployment.log, [bought(number, long_ago) for number in range(marked)])
     with running(deployment):
@@ -116,8 +116,7 @@ def measure(deployment: Deployment, receiver: Receiver, rate: int, seconds: int)
         parts = slices(load, rate, start)
         late = send(deployment.log, parts, start)
         count = sum(key.startswith("marked-contact") for key in contacts(parts))
-        due = {customer(number) for number in range(count)} | {customer(marked)}
-        until(lambda: len(set(receiver.ids)) >= len(due), END_SECONDS, "all are told")
+        await_told(deployment.log, receiver, count + 1)
     wrong = faults(deployment.log, receiver.ids, count)
     gate("alerts", wrong, {})
     return {
@@ -127,6 +126,17 @@ def measure(deployment: Deployment, receiver: Receiver, rate: int, seconds: int)
         "load_late_ms": round(late * 1000),
         **waits(deployment.log, receiver, start + round(1000 * WARM * seconds)),
     }
+
+
+def await_told(log: EventLog, receiver: Receiver, count: int) -> None:
+    """Wait until so many alerts arrived; say what is missing where they do not."""
+    try:
+        until(lambda: len(set(receiver.ids)) >= count, END_SECONDS, "all are told")
+    except TimeoutError as late:
+        late.add_note(
+            f"{len(set(receiver.ids))} of {count}: {faults(log, receiver.ids, count - 1)}"
+        )
+        raise
 
 
 def warm(log: EventLog, receiver: Receiver, number: int) -> None:

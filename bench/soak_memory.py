@@ -21,10 +21,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from bench.alert_latency import (
-    END_SECONDS,
     FACTS_PER_CUSTOMER,
     MARKED_PER_SECOND,
     WARM,
+    await_told,
     contacts,
     deployed,
     send,
@@ -38,7 +38,6 @@ from pnl.simulator import generate
 from streams.facts import Fact
 from tests.support.deployments import Process, running
 from tests.support.receivers import receiving
-from tests.support.waiting import until
 
 SAMPLE_SECONDS: Final = 5.0
 CHUNK_SECONDS: Final = 20
@@ -108,7 +107,7 @@ def soak(which: str, minutes: float, rate: int) -> Iterator[dict[str, Any]]:
     """Run for so long; yield a line for each process, then what was done."""
     seconds = round(60 * minutes)
     per_chunk = CHUNK_SECONDS * MARKED_PER_SECOND
-    marked = per_chunk * (1 + seconds // CHUNK_SECONDS)
+    marked = per_chunk * (2 + seconds // CHUNK_SECONDS)
     with (
         tempfile.TemporaryDirectory() as name,
         receiving() as receiver,
@@ -126,7 +125,7 @@ def soak(which: str, minutes: float, rate: int) -> Iterator[dict[str, Any]]:
                 late = max(late, send(deployment.log, made, start))
                 start += CHUNK_SECONDS * 1000
             sampler.stop()
-            until(lambda: len(set(receiver.ids)) > count, END_SECONDS, "all are told")
+            await_told(deployment.log, receiver, count + 1)
         gate("alerts", faults(deployment.log, receiver.ids, count), {})
     for name, samples in sampler.samples.items():
         yield {"measure": f"memory of {name}", **line(samples)}

@@ -91,12 +91,14 @@ def _look_at_contacts(
     is_now = customer.watermark is None or known >= customer.watermark
     chains = _of_late(customer, known, at - rules.looked_back_ms, rules.contacts_max)
     lately, recent = at - rules.frequent_ms, 0
+    resolutions, has_surveys = customer.refers.resolutions, bool(customer.refers.surveys)
     cases: set[str] = set()
     is_repeated = False
     for chain in chains:
         name, ended_at, case_id = chain.contact_id, chain.ended_at, chain.case_id
         signals: Sequence[str]
-        if is_now or _is_as_then(customer, chain, known):
+        is_told = has_surveys or (case_id is not None and case_id in resolutions)
+        if is_now or not is_told or _is_as_then(customer, chain, known):
             signals = shown.get(name, ())
         else:
             signals = shown_by(seen_contact(customer, chain, policies, known), rules)

@@ -1,7 +1,7 @@
 """The model that `pnl fit churn` kept, as journeys use it: one customer at a time, fact by fact.
 
 Law: a file that is there is used as it is or refused, never half of it; without a file nobody has
-a risk but who has a contract. A process reads it when it starts, so all that it says comes of one
+a risk. A process reads it when it starts, so all that it says comes of one
 model, whose name stands in every record.
 """
 

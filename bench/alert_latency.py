@@ -10,6 +10,7 @@ the alert is there. Gate: every alert that was due arrived, under one identity, 
 
 import json
 import math
+import os
 import sys
 import tempfile
 import threading
@@ -110,13 +111,15 @@ def measure(deployment: Deployment, receiver: Receiver, rate: int, seconds: int)
     marked = 1 + math.ceil(len(load) / rate * MARKED_PER_SECOND)
     long_ago = round(time.time() * 1000) - BEFORE
     append(deployment.log, [bought(number, long_ago) for number in range(marked)])
-    with running(deployment):
+    with running(deployment) as processes:
         warm(deployment.log, receiver, marked)
+        before = {part: cpu_seconds(process.pid) for part, process in processes.items()}
         start = round(time.time() * 1000) + 2_000 + len(load) // 20
         parts = slices(load, rate, start)
         late = send(deployment.log, parts, start)
         count = sum(key.startswith("marked-contact") for key in contacts(parts))
         await_told(deployment.log, receiver, count + 1)
+        used = {part: cpu_seconds(processes[part].pid) - was for part, was in before.items()}
     wrong = faults(deployment.log, receiver.ids, count)
     gate("alerts", wrong, {})
     return {
@@ -124,8 +127,16 @@ def measure(deployment: Deployment, receiver: Receiver, rate: int, seconds: int)
         "events": len(load),
         "alerts": count,
         "load_late_ms": round(late * 1000),
+        "load_average": os.getloadavg()[0],
+        **{f"{part}_cpu_us": round(1e6 * each / len(load), 1) for part, each in used.items()},
         **waits(deployment.log, receiver, start + round(1000 * WARM * seconds)),
     }
+
+
+def cpu_seconds(process: int) -> float:
+    """Return what a process has used, all its threads, user and system."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def await_told(log: EventLog, receiver: Receiver, count: int) -> None:

@@ -98,7 +98,7 @@ def _options(given: list[str]) -> dict[str, str]:
 
 def scope_of(reports: Reports, args: Mapping[str, Any]) -> Scope:
     """Return the scope that options ask for: period, currency, filters."""
-    names = ("month", "quarter", "year", "week", "fiscal_year", "fiscal_quarter")
+    names = ("month", "quarter", "year", "week", "fiscal_year", "fiscal_quarter", "fiscal_month")
     named = {name: args.get(name) for name in names}
     period = parse_period(args["from"], args["to"], **named, calendar=reports.calendar)
     currency = args["currency"] or reports.policy.currency

@@ -113,7 +113,7 @@ class Settings(BaseSettings):
 
     def calendar(self) -> Calendar:
         """Return when fiscal years begin."""
-        return Calendar.of(self.reporting.fiscal_year_start)
+        return Calendar.of(self.reporting.fiscal_year_start, self.reporting.fiscal_weeks)
 
     def policy(self) -> Policy:
         """Return the newest rules: for whoever asks about no date."""

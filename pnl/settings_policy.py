@@ -90,6 +90,7 @@ class Reporting(Section):
     timezone: Annotated[str, AfterValidator(zone)] = "Europe/London"
     currency: Annotated[str, AfterValidator(_currency)] = "GBP"
     fiscal_year_start: Annotated[str, AfterValidator(_fiscal_start)] = "01-01"
+    fiscal_weeks: Literal["", "4-4-5", "4-5-4", "5-4-4"] = ""
     close_lateness_hours: Annotated[int, BeforeValidator(number), Field(ge=0, le=2400)] = 24
 
     @property

@@ -30,6 +30,7 @@ FiscalYear: TypeAlias = Annotated[
     str | None,
     typer.Option(metavar="YYYY", help="Named by the year it ends in; [reporting] says when."),
 ]
+FiscalMonth: TypeAlias = Annotated[str | None, typer.Option(metavar="YYYY-MM")]
 FiscalQuarter: TypeAlias = Annotated[str | None, typer.Option(metavar="YYYY-QN")]
 By: TypeAlias = Annotated[
     str | None,
@@ -80,6 +81,7 @@ def report(
     week: Week = None,
     fiscal_year: FiscalYear = None,
     fiscal_quarter: FiscalQuarter = None,
+    fiscal_month: FiscalMonth = None,
     by: By = None,
     where: Filters = None,
     currency: Currency = None,
@@ -109,6 +111,7 @@ def report(
             "week": week,
             "fiscal_year": fiscal_year,
             "fiscal_quarter": fiscal_quarter,
+            "fiscal_month": fiscal_month,
             "by": by,
             "where": where or [],
             "currency": currency,

@@ -33,9 +33,9 @@ PAGE_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "churn": ("state",),
     "customer": (),
     "reports": (),
-    "report": ("by",),
+    "report": ("by", "convert"),
     "api_alerts": ("state", "severity", "rule", "rows"),
-    "api_statement": ("by",),
+    "api_statement": ("view", "by"),
     "api_contacts": ("by", "cursor", "rows"),
 }
 OPTION: Final = "set."
@@ -47,9 +47,11 @@ CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
     "sort": tuple(s + n for n in ("ended", "handle", "cost", "credit") for s in ("-", "")),
     "model": ("last", "first", "linear", "position", "time_decay"),
     "severity": SEVERITIES,
+    "convert": ("yes",),
 }
 VIEWS: Final[Mapping[str, tuple[str, ...]]] = {
-    "statement": ("compare", "dims"),
+    "statement": ("compare", "dims", "reported"),
+    "api_statement": ("restated", "reported"),
     "contacts": ("list", "groups"),
 }
 STATES: Final[Mapping[str, tuple[str, ...]]] = {

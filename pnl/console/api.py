@@ -19,7 +19,7 @@ from pnl.reports.alerts import AlertQuery
 from pnl.reports.api import ReportsApi, whole_contacts
 from pnl.reports.as_sheets import contacts_sheet, statement_sheet
 from pnl.reports.catalogue import CATALOGUE
-from pnl.reports.model import BadRequest, Scope
+from pnl.reports.model import BadRequest, Scope, View
 from pnl.reports.render import BINARY, file_of
 from pnl.reports.render_alerts import alert_json, alerts_json
 from pnl.reports.render_csv import contacts_csv, statement_csv
@@ -89,6 +89,8 @@ class _Asking:
         """Return the sheet that a request asks for. BadRequest if there is no such report."""
         address = self.address("report", request, name)
         scope, by = self.scope(address), _by(address)
+        if address.get("convert"):
+            return self._reports.converted(name, scope, by, address.options())
         if name == "statement":
             return statement_sheet(self._reports.statement(scope, by))
         if name == "contacts":
@@ -114,7 +116,8 @@ def _add_json(api: FastAPI, reports: ReportsApi, asking: _Asking) -> None:
     @api.get("/api/statement")
     def statement(request: Request) -> Json:
         address = asking.address("api_statement", request)
-        return statement_json(reports.statement(asking.scope(address), _by(address)))
+        view: View = "reported" if address.get("view") == "reported" else "restated"
+        return statement_json(reports.statement(asking.scope(address), _by(address), view))
 
     @api.get("/api/contacts")
     def contacts(request: Request) -> Json:
@@ -205,7 +208,8 @@ def _add_files(api: FastAPI, reports: ReportsApi, asking: _Asking) -> None:
         address = asking.address("statement", request)
         scope = asking.scope(address)
         by = _by(address, "queue") if address.get("view") == "dims" else ()
-        return _file([statement_csv(reports.statement(scope, by))], "statement", scope)
+        view: View = "reported" if address.get("view") == "reported" else "restated"
+        return _file([statement_csv(reports.statement(scope, by, view))], "statement", scope)
 
     @api.get("/export/groups.csv")
     def groups(request: Request) -> Response:

@@ -14,6 +14,7 @@ from pnl.console.icons import icon
 from pnl.console.markup import NOTHING, Html, el, join
 from pnl.console.view import Asked
 from pnl.reports.model import DIMENSIONS
+from pnl.reports.period import Calendar, Period
 
 MONTHS_OFFERED: Final = 6
 VALUES_OFFERED_MAX: Final = 200
@@ -111,6 +112,7 @@ def period_menu(asked: Asked) -> Html:
                     figures.month(first), address.link(period=asked_for), chosen=now == asked_for
                 )
             )
+        months += _fiscal_links(asked, day)
     return _menu(
         "Period",
         scope_label(asked),
@@ -121,6 +123,36 @@ def period_menu(asked: Asked) -> Html:
         _range_form(asked),
         tinted=True,
     )
+
+
+def _fiscal_links(asked: Asked, day: date) -> list[Html]:
+    """Return the fiscal year so far and before, where fiscal years are not calendar years."""
+    calendar = asked.reports.calendar
+    if calendar == Calendar():
+        return []
+    name, scope = calendar.holding(day), asked.question.scope
+    number = next(each for each in range(4, 0, -1) if (_start(calendar.quarter(name, each)) <= day))
+    before = (name, number - 1) if number > 1 else (name - 1, 4)
+    offered = [
+        (f"Fiscal {name} Q{number}", calendar.quarter(name, number)),
+        (f"Fiscal {before[0]} Q{before[1]}", calendar.quarter(*before)),
+        (f"Fiscal year {name}", calendar.year(name)),
+        (f"Fiscal year {name - 1}", calendar.year(name - 1)),
+    ]
+    links = [
+        _choice(
+            label,
+            asked.address.link(from_=str(period.start), to=str(period.end)),
+            chosen=(period.start, period.end) == (scope.start, scope.end),
+        )
+        for label, period in offered
+    ]
+    return [el("hr"), *links]
+
+
+def _start(period: Period) -> date:
+    assert period.start is not None
+    return period.start
 
 
 def _range_form(asked: Asked) -> Html:

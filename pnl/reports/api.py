@@ -24,7 +24,9 @@ from pnl.reports.model import (
     Headlines,
     Scope,
     Statement,
+    View,
 )
+from pnl.reports.period import Calendar
 from pnl.reports.sheet import Sheet
 
 
@@ -35,7 +37,14 @@ class ReportsApi(Protocol):
         """Return a cheap mark that changes whenever any figure may have changed."""
         ...
 
-    def statement(self, scope: Scope, by: tuple[str, ...] = ()) -> Statement:
+    @property
+    def calendar(self) -> Calendar:
+        """When fiscal years begin."""
+        ...
+
+    def statement(
+        self, scope: Scope, by: tuple[str, ...] = (), view: View = "restated"
+    ) -> Statement:
         """Return the statement; with `by` each line has groups that add up to it."""
         ...
 
@@ -53,6 +62,16 @@ class ReportsApi(Protocol):
         options: Mapping[str, str] = MappingProxyType({}),
     ) -> Sheet:
         """Return a report of the catalogue by its name."""
+        ...
+
+    def converted(
+        self,
+        name: str,
+        scope: Scope,
+        by: tuple[str, ...] = (),
+        options: Mapping[str, str] = MappingProxyType({}),
+    ) -> Sheet:
+        """Return a report with the entries of every currency converted to the scope's (DEF-FX)."""
         ...
 
     def daily(self, scope: Scope) -> tuple[DayPoint, ...]:

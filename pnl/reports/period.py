@@ -22,6 +22,8 @@ _QUARTER: Final = re.compile(r"(\d{4})-?[Qq]([1-4])")
 _YEAR: Final = re.compile(r"\d{4}")
 _WEEK: Final = re.compile(r"(\d{4})-?[Ww](\d{2})")
 _MONTH_DAY: Final = re.compile(r"(\d{2})-(\d{2})")
+FISCAL_WEEKS: Final = ("4-4-5", "4-5-4", "5-4-4")
+"""How many weeks the months of a fiscal quarter may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,31 +79,60 @@ def parse_date(text: str, name: str) -> date:
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """When a fiscal year begins: month and day, 28 at most. It is named by the year it ends in."""
+    """When a fiscal year begins: month and day, 28 at most. It is named by the year it ends in.
+
+    With `weeks`, such as (4, 4, 5), it begins on the Monday nearest to that day, in whole weeks:
+    four quarters of three months of so many weeks, 13 in all; a 53rd belongs to the last month.
+    """
 
     month: int = 1
     day: int = 1
+    weeks: tuple[int, ...] = ()
 
     @classmethod
-    def of(cls, text: str) -> "Calendar":
-        """Read `04-01`; BadRequest says what is wrong."""
+    def of(cls, text: str, weeks: str = "") -> "Calendar":
+        """Read `04-01`, and the weeks of a quarter's months; BadRequest says what is wrong."""
         found = _MONTH_DAY.fullmatch(text)
         if found is None or not (1 <= int(found[1]) <= 12 and 1 <= int(found[2]) <= 28):
             raise BadRequest(
                 f"A fiscal year starts on a day such as 04-01, up to 28; not {text!r}."
             )
-        return cls(int(found[1]), int(found[2]))
+        if weeks and weeks not in FISCAL_WEEKS:
+            raise BadRequest(f"Fiscal weeks are {' or '.join(FISCAL_WEEKS)}; not {weeks!r}.")
+        counts = tuple(int(each) for each in weeks.split("-")) if weeks else ()
+        return cls(int(found[1]), int(found[2]), counts)
 
     def year(self, name: int) -> Period:
         """Return the fiscal year that ends in a calendar year."""
         first = name if (self.month, self.day) == (1, 1) else name - 1
-        return Period(date(first, self.month, self.day), date(first + 1, self.month, self.day))
+        start, end = (date(year, self.month, self.day) for year in (first, first + 1))
+        return Period(_monday_near(start), _monday_near(end)) if self.weeks else Period(start, end)
 
     def quarter(self, name: int, number: int) -> Period:
         """Return a quarter, 1 to 4, of a fiscal year: three months each."""
-        start = self.year(name).start
-        assert start is not None
-        return Period(_months_on(start, 3 * number - 3), _months_on(start, 3 * number))
+        return Period(self.part(name, 3 * number - 2).start, self.part(name, 3 * number).end)
+
+    def part(self, name: int, number: int) -> Period:
+        """Return a month, 1 to 12, of a fiscal year."""
+        year = self.year(name)
+        assert year.start is not None
+        if not self.weeks:
+            return Period(_months_on(year.start, number - 1), _months_on(year.start, number))
+        weeks = [0]
+        for place in range(12):
+            weeks.append(weeks[-1] + self.weeks[place % 3])
+        start, end = (year.start + timedelta(weeks=weeks[at]) for at in (number - 1, number))
+        return Period(start, year.end if number == 12 else end)
+
+    def holding(self, day: date) -> int:
+        """Return the name of the fiscal year in which a day lies."""
+        names = (day.year - 1, day.year, day.year + 1, day.year + 2)
+        return next(name for name in names if day < (self.year(name).end or day))
+
+
+def _monday_near(day: date) -> date:
+    """Return the Monday that is at most three days away."""
+    return day + timedelta(days=(3 - day.weekday()) % 7 - 3)
 
 
 _CALENDAR: Final = Calendar()
@@ -116,6 +147,7 @@ def parse_period(
     week: str | None = None,
     fiscal_year: str | None = None,
     fiscal_quarter: str | None = None,
+    fiscal_month: str | None = None,
     calendar: Calendar = _CALENDAR,
 ) -> Period:
     """Read a period from options: `--from`/`--to`, or one that names it, such as `--month`.
@@ -129,6 +161,7 @@ def parse_period(
         "--week": (week, _week),
         "--fiscal-year": (fiscal_year, lambda text: _fiscal_year(text, calendar)),
         "--fiscal-quarter": (fiscal_quarter, lambda text: _fiscal_quarter(text, calendar)),
+        "--fiscal-month": (fiscal_month, lambda text: _fiscal_month(text, calendar)),
     }
     given = [(name, text, read) for name, (text, read) in named.items() if text is not None]
     if len(given) > 1:
@@ -186,6 +219,13 @@ def _fiscal_quarter(text: str, calendar: Calendar) -> Period:
     if found is None or not 2 <= int(found[1]) <= 9998:
         raise BadRequest(f"--fiscal-quarter must look like 2026-Q2, not {text!r}.")
     return calendar.quarter(int(found[1]), int(found[2]))
+
+
+def _fiscal_month(text: str, calendar: Calendar) -> Period:
+    found = _MONTH.fullmatch(text)
+    if found is None or not 1 <= int(found[2]) <= 12 or not 2 <= int(found[1]) <= 9998:
+        raise BadRequest(f"--fiscal-month must look like 2026-04, not {text!r}.")
+    return calendar.part(int(found[1]), int(found[2]))
 
 
 def _months_on(day: date, count: int) -> date:

@@ -45,7 +45,8 @@ def page(asked: Asked) -> View:
         return _none(asked, name)
     report = CATALOGUE[name]
     by = tuple(part for part in asked.address.get("by").split(",") if part)
-    sheet = asked.reports.sheet(name, asked.question.scope, by, asked.address.options())
+    ask = asked.reports.converted if asked.address.get("convert") else asked.reports.sheet
+    sheet = ask(name, asked.question.scope, by, asked.address.options())
     body = [_table(asked, report, sheet), *_foot(asked, sheet)]
     label = el("span", sheet.label, cls="p-badge p-control") if sheet.label else NOTHING
     said = join([scope_label(asked), ", ", asked.currency, " ", label, _state(sheet)])
@@ -88,6 +89,11 @@ def _tools(asked: Asked, report: SheetReport, by: tuple[str, ...]) -> Html:
             (_title(each), address.link(by=each), by == (each,)) for each in report.dimensions
         ]
         parts.append(segments("Split by", choices))
+    if report.converts and len(asked.choices.get("currency", ())) > 1:
+        converts = bool(address.get("convert"))
+        ours = (f"In {asked.currency} only", address.link(convert=None), not converts)
+        every = (f"All in {asked.currency}", address.link(convert="yes"), converts)
+        parts.append(segments("Currencies", [ours, every]))
     path = address.item_path("/export/reports")
     files = [
         el("a", title, href=address.link(f"{path}.{ending}", **_kept(asked)), download=True)
@@ -99,7 +105,9 @@ def _tools(asked: Asked, report: SheetReport, by: tuple[str, ...]) -> Html:
 
 def _kept(asked: Asked) -> dict[str, str | None]:
     """Return the keys of this page that a download needs too."""
-    return {key: value for key, value in asked.address.pairs if key == "by" or "." in key}
+    return {
+        key: value for key, value in asked.address.pairs if key in {"by", "convert"} or "." in key
+    }
 
 
 def _title(name: str) -> str:

@@ -34,6 +34,7 @@ REVENUE: Final = ("A1a", "A1b", "A2a", "A2b", "A2c", "A3", "A4", "A5")
 CONTROLLABLE: Final = ("C1", "C2", "C3", "C4", "C6", "C7")
 ALLOCATED: Final = ("C5",)
 COLUMNS_MAX: Final = 8
+NOT_RESTATED: Final = "The ledger as it stood when the period was closed; nothing later moves it."
 MEMO_LINES: Final = {"M1": "unattributed", "M2": "net", "M8": "A5x", "M9": "adjustment"}
 
 
@@ -96,6 +97,8 @@ def _rows(now: Statement, before: Statement | None) -> Iterator[Row]:
 
 def page(asked: Asked) -> View:
     """Return the statement in the view the address names."""
+    if asked.address.get("view") == "reported":
+        return _reported(asked)
     by_dimension = asked.address.get("view") == "dims"
     by = asked.address.get("by", "queue")
     scope, before_scope = asked.question.scope, asked.question.previous
@@ -121,13 +124,39 @@ def page(asked: Asked) -> View:
     )
 
 
+def _reported(asked: Asked) -> View:
+    """Return the statement as it stood when its period was closed; BadRequest if it was not."""
+    now = asked.reports.statement(asked.question.scope, (), "reported")
+    said = f"{NOT_RESTATED} Order facts and contacts are counted as they are known now."
+    return View(
+        title="Statement",
+        blocks={
+            "p-views": _views(asked, now, by_dimension=False, by=""),
+            "p-account": _compared(asked, now, None),
+            "p-estimates": _estimates(asked, now),
+            "p-memo": _memo(asked, now),
+            "p-reported": card("p-reported", "As reported", el("p", said, cls="p-foot")),
+        },
+        frame={**frame(asked), "p-export": export(asked, "/export/statement.csv")},
+    )
+
+
 def _views(asked: Asked, now: Statement, *, by_dimension: bool, by: str) -> Html:
     address = asked.address
+    reported = now.view == "reported"
+    is_closed = now.closed_at is not None
+    as_reported = [("As reported", address.link(view="reported", by=None), reported)]
+    as_reported = as_reported if is_closed else []
     views = segments(
         "View",
         [
-            ("Compare periods", address.link(view=None, by=None), not by_dimension),
+            (
+                "Compare periods",
+                address.link(view=None, by=None),
+                not by_dimension and not reported,
+            ),
             ("By dimension", address.link(view="dims"), by_dimension),
+            *as_reported,
         ],
     )
     parts = [views]
@@ -135,7 +164,8 @@ def _views(asked: Asked, now: Statement, *, by_dimension: bool, by: str) -> Html
         choices = [(NAMES[d], address.link(by=d), d == by) for d in DIMENSIONS]
         parts.append(segments("Split by", choices))
     parts.append(standing(asked, now))
-    parts.append(el("p", "Cost is negative; every figure opens its entries."))
+    opened = "its entries of now, later ones too" if reported else "its entries"
+    parts.append(el("p", f"Cost is negative; every figure opens {opened}."))
     if asked.address.filters():
         parts.append(el("p", "The memo and the reconciliation are of the whole company."))
     return el("div", *parts, id="p-views", cls="p-tools")

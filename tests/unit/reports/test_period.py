@@ -1,6 +1,7 @@
 """Local dates and the instants they stand for."""
 
 from datetime import date
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -61,7 +62,7 @@ def test_a_local_day_begins_at_its_first_instant_where_midnight_is_skipped() -> 
     ],
 )
 def test_a_period_is_read_from_any_way_of_naming_it(
-    options: dict[str, str], start: str | None, end: str | None
+    options: dict[str, Any], start: str | None, end: str | None
 ) -> None:
     """The end is the first day that is not included."""
     expected = Period(
@@ -87,6 +88,7 @@ def test_a_period_is_read_from_any_way_of_naming_it(
         ({"week": "2025-W53"}, "--week must look like 2026-W15, not '2025-W53'."),
         ({"fiscal_year": "26"}, "--fiscal-year must look like 2026, not '26'."),
         ({"fiscal_quarter": "2026"}, "--fiscal-quarter must look like 2026-Q2, not '2026'."),
+        ({"fiscal_month": "2026-13"}, "--fiscal-month must look like 2026-04, not '2026-13'."),
         ({"year": "9999"}, "--year must look like 2026, not '9999'."),
         (
             {"month": "2026-04", "start": "2026-04-01"},
@@ -95,7 +97,7 @@ def test_a_period_is_read_from_any_way_of_naming_it(
         ({"month": "2026-04", "year": "2026"}, "Give one of --month and --year, not both."),
     ],
 )
-def test_a_wrong_period_is_refused_in_one_sentence(options: dict[str, str], sentence: str) -> None:
+def test_a_wrong_period_is_refused_in_one_sentence(options: dict[str, Any], sentence: str) -> None:
     """The sentence names the option and shows what was given."""
     with pytest.raises(BadRequest) as raised:
         parse_period(**options)
@@ -111,6 +113,36 @@ def test_a_fiscal_year_is_named_by_the_year_it_ends_in() -> None:
     assert quarters[3] == Period(date(2026, 1, 6), date(2026, 4, 6))
     assert [q.end for q in quarters[:3]] == [q.start for q in quarters[1:]]
     assert (quarters[0].start, quarters[3].end) == (year.start, year.end)
+
+
+def test_a_fiscal_year_of_weeks_has_months_of_four_four_and_five() -> None:
+    """From the Monday nearest to its day; the 53rd week of a long year is the last month's."""
+    calendar = Calendar.of("02-01", "4-4-5")
+    for name, weeks in ((2024, 52), (2025, 53)):
+        year = parse_period(fiscal_year=str(name), calendar=calendar)
+        months = [
+            parse_period(fiscal_month=f"{name}-{number:02}", calendar=calendar)
+            for number in range(1, 13)
+        ]
+        lengths = [(month.end - month.start).days for month in months if month.start and month.end]
+        assert lengths == [28, 28, 35] * 3 + [28, 28, 35 + 7 * (weeks - 52)]
+        assert [month.end for month in months[:-1]] == [month.start for month in months[1:]]
+        assert (months[0].start, months[-1].end) == (year.start, year.end)
+        quarter = parse_period(fiscal_quarter=f"{name}-Q4", calendar=calendar)
+        assert quarter == Period(months[9].start, year.end)
+        assert year.start is not None
+        assert year.start.weekday() == 0
+        assert calendar.holding(year.start) == name
+    assert parse_period(fiscal_year="2024", calendar=calendar).start == date(2023, 1, 30)
+    with pytest.raises(BadRequest, match="4-4-5 or 4-5-4"):
+        Calendar.of("02-01", "5-5-3")
+
+
+def test_fiscal_months_of_a_plain_year_are_months() -> None:
+    """They begin on the day on which the year begins."""
+    calendar = Calendar.of("04-06")
+    fifth = parse_period(fiscal_month="2026-05", calendar=calendar)
+    assert fifth == Period(date(2025, 8, 6), date(2025, 9, 6))
 
 
 @pytest.mark.parametrize("text", ["4-1", "13-01", "02-29", "00-01", "april"])

@@ -5,8 +5,8 @@ it, so each is tested at the level that leaves `false_discovery_ppm` for all of 
 over the segments of one window Benjamini and Hochberg's procedure holds (DEF-RISE-S).
 """
 
-from collections.abc import Iterable, Mapping
-from math import erfc, exp, log, sqrt
+from collections.abc import Mapping
+from math import comb, erfc, exp, log, sqrt
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 import msgspec
@@ -102,23 +102,15 @@ class Ratio(NamedTuple):
         return tail(log(self.value) / self.log_error) if self.value > 0 else 1.0
 
 
-def scatter(groups: Iterable[Iterable[tuple[int, int]]]) -> float | None:
-    """Return the squared coefficient of variation of one contact, from sums of many.
-
-    A group is some (count, total) that are alike; contacts of one cell need not be independent,
-    so this says more than their variance: it is what sums scatter by (a quasi-likelihood's
-    dispersion, Wedderburn 1974). None below 5 degrees of freedom.
-    """
-    squares, freedom = 0.0, 0
-    for group in groups:
-        cells = [(n, total) for n, total in group if n > 0]
-        count, total = sum(n for n, _ in cells), sum(each for _, each in cells)
-        if len(cells) < 2 or total <= 0:
-            continue
-        mean = total / count
-        squares += sum((each - mean * n) ** 2 / (n * mean * mean) for n, each in cells)
-        freedom += len(cells) - 1
-    return squares / freedom if freedom >= _FREEDOM_MIN else None
+def binomial_p(part: int, whole: int, share: float) -> float:
+    """Return P(X >= part) of `whole` independent cases with this share: exact, at any size."""
+    total = 0.0
+    for k in range(max(0, part), whole + 1):
+        total += comb(whole, k) * share**k * (1 - share) ** (whole - k)
+    return min(1.0, total)
 
 
-_FREEDOM_MIN: Final = 5
+def together(one: float, other: float) -> float:
+    """Return the p-value of two independent ones together (Fisher 1932): x (1 - ln x)."""
+    x = one * other
+    return x * (1 - log(x)) if x > 0 else 0.0

@@ -9,7 +9,6 @@ overload does to customers is told here.
 """
 
 from collections.abc import Mapping, Sequence
-from math import sqrt
 from typing import Final, NamedTuple
 
 from processors.conditions import HOUR_MS, Condition, Figure, Thresholds
@@ -18,19 +17,25 @@ from processors.detecting import (
     Evidence,
     Held,
     Ratio,
+    binomial_p,
     discoveries,
     level,
     shares_p,
+    together,
 )
-from processors.guardrails import Change, share_change
+from processors.guardrails import Change
 from processors.money import PPM
 from processors.signal_records import SEPARATOR
-from processors.usual import Usual, by_queue
+from processors.usual import Usual, standing
 from processors.windows import PANE_MS, ZERO, Tally
 from streams.facts import Millis
 
 REACH_MS: Final = 2 * HOUR_MS
 REACH: Final = REACH_MS // PANE_MS
+KNOWN_MIN: Final = 15
+"""Of so many contacts it must be known what became of them; the test is exact at any number."""
+_BOTH_RATIO: Final = 1.5
+"""Where waits and resolution are told together, waits are at least this many times the usual."""
 _WIDTH_MS: Final = 30 * 60_000
 """How wide a window usually is: so many independent ones fit into a week."""
 
@@ -39,66 +44,55 @@ Pane = Mapping[str, Tally]
 
 
 class Service(NamedTuple):
-    """How a queue does in its last panes, against what is usual; None is what cannot be judged."""
+    """How a queue does in its last panes, against what is usual; None is what cannot be judged.
+
+    The three p-values are of longer waits, of less resolution, and of both together; 1 where that
+    cannot be judged.
+    """
 
     contacts: int
     waits: Ratio | None
-    known: int
     resolution: Change | None
-    resolution_p: float
+    p_values: tuple[float, float, float]
 
 
 def service_of(
     queue: str, panes: Sequence[Pane], usual: Usual, at: Millis, thresholds: Thresholds
 ) -> Service:
     """Return how a queue does; `panes` stand newest first, `at` is the end of the newest."""
-    waits = _waits(queue, panes, usual, usual.hour(at - 1), thresholds.sample_min)
+    mine = [
+        {place: tally for place, tally in pane.items() if place.partition(SEPARATOR)[0] == queue}
+        for pane in panes
+    ]
+    hour, waits, n = usual.hour(at - 1), None, 0
+    sums: dict[str, Tally] = {}
+    for pane in mine:
+        for place, tally in pane.items():
+            sums[place] = sums[place].plus(tally) if place in sums else tally
+        n, ratio = standing(sums, usual.waits, hour).get(queue, (0, 0.0))
+        if n >= thresholds.sample_min:
+            error = usual.log_error(queue, hour, n)
+            if error and ratio > 0:
+                waits = Ratio(ratio, error)
+            break
     tally = ZERO
-    for pane in panes:
-        tally = tally.plus(by_queue(pane).get(queue, ZERO))
-        if tally.resolved + tally.unresolved >= thresholds.sample_min:
+    for pane in mine:
+        for each in pane.values():
+            tally = tally.plus(each)
+        if tally.resolved + tally.unresolved >= KNOWN_MIN:
             break
     known, base = tally.resolved + tally.unresolved, usual.queues.get(queue, ZERO)
     before = base.resolved + base.unresolved
-    resolution, p = None, 1.0
-    if min(known, before) >= thresholds.sample_min:
-        resolution = share_change("resolved", (tally.resolved, known), (base.resolved, before))
-        p = shares_p(tally.unresolved, known, base.unresolved, before)
-    return Service(tally.chains, waits, known, resolution, p)
-
-
-def _waits(
-    queue: str, panes: Sequence[Pane], usual: Usual, hour: int, sample_min: int
-) -> Ratio | None:
-    """Return the mean wait in units of the usual one; None if too little is known.
-
-    Its logarithm's variance is that of the contacts' waits, (sum of n_c phi_c) / n^2, and that of
-    what is usual, the sum of (n_c / n)^2 phi_c / N_c over the channels.
-    """
-    base = {
-        place: (*mean, waits.scatter)
-        for place, waits in usual.waits.items()
-        if place.partition(SEPARATOR)[0] == queue
-        and (mean := waits.mean(hour)) is not None
-        and waits.scatter is not None
-    }
-    counts: dict[str, int] = {}
-    total, n = 0.0, 0
-    for pane in panes:
-        for place, tally in pane.items():
-            if place in base and tally.chains > 0:
-                counts[place] = counts.get(place, 0) + tally.chains
-                total += tally.wait_ms / base[place][0]
-                n += tally.chains
-        if n >= sample_min:
-            break
-    if n < sample_min:
-        return None
-    variance = sum(
-        count * base[place][2] / (n * n) + (count / n) ** 2 * base[place][2] / base[place][1]
-        for place, count in counts.items()
-    )
-    return Ratio(total / n, sqrt(variance)) if variance > 0 else None
+    resolution, failing = None, 1.0
+    if known >= KNOWN_MIN and before >= thresholds.sample_min and tally.unresolved >= 0:
+        pair = (tally.resolved, known), (base.resolved, before)
+        resolution = Change(
+            "resolved", tally.resolved / known, base.resolved / before, newcombe(*pair[0], *pair[1])
+        )
+        failing = binomial_p(tally.unresolved, known, (base.unresolved + 1) / (before + 2))
+    slow = waits.p_value if waits is not None else 1.0
+    both = together(slow, failing) if waits is not None and resolution is not None else 1.0
+    return Service(max(n, tally.chains), waits, resolution, (slow, failing, both))
 
 
 def overload(
@@ -111,34 +105,45 @@ def overload(
 ) -> tuple[tuple[Condition, ...], dict[str, Held]]:
     """Decide for every queue whether waits are long or too little is resolved, by the last panes.
 
-    Both are tested, so each has half of the level.
+    Three tests are made (waits, resolution, both together), so each has a third of the level.
     """
     held = dict(before)
     found = {queue: service_of(queue, panes, usual, at, thresholds) for queue in usual.queues}
-    q = level(thresholds.false_discovery_ppm, _WIDTH_MS) / 2
-    slow = discoveries({name: s.waits.p_value for name, s in found.items() if s.waits}, q)
-    failing = discoveries({name: s.resolution_p for name, s in found.items() if s.resolution}, q)
+    q = level(thresholds.false_discovery_ppm, _WIDTH_MS) / 3
+    told = [
+        discoveries({queue: each.p_values[test] for queue, each in found.items()}, q)
+        for test in range(3)
+    ]
     conditions = []
     for queue, each in found.items():
         if each.waits is None and each.resolution is None:
             continue
-        evidence = _evidence(each, queue in slow, queue in failing, thresholds)
+        evidence = _evidence(each, [queue in test for test in told], thresholds)
         after = held.get(queue, Held()).after(evidence, thresholds.quiet_windows)
         held[queue] = after
         conditions.append(_overload(queue, each, after.holds, at, place))
     return tuple(conditions), held
 
 
-def _evidence(each: Service, slow: bool, failing: bool, t: Thresholds) -> Evidence:
-    factor = t.wait_factor_milli / 1000
-    if slow and each.waits is not None and each.waits.value >= factor:
+def _evidence(each: Service, told: Sequence[bool], t: Thresholds) -> Evidence:
+    slow, failing, both = told
+    ratio = each.waits.value if each.waits is not None else 1.0
+    drop, drop_low, fell = 0.0, 0.0, False
+    change = each.resolution
+    if change is not None and change.interval is not None:
+        assert change.now is not None
+        assert change.before is not None
+        drop, drop_low = change.before - change.now, -change.interval.high
+        fell = change.fell
+    enough = drop * PPM > t.resolution_drop_ppm
+    if slow and ratio * 1000 >= t.wait_factor_milli:
         return "shown"
-    interval = each.resolution.interval if each.resolution is not None else None
-    if failing and interval is not None and interval.high * PPM < -t.resolution_drop_ppm:
+    if failing and drop_low * PPM > t.resolution_drop_ppm:
+        return "shown"
+    if both and enough and ratio >= _BOTH_RATIO:
         return "shown"
     waits_shown = each.waits is not None and each.waits.interval.low > 1
-    share_shown = each.resolution is not None and each.resolution.fell
-    return "between" if waits_shown or share_shown else "quiet"
+    return "between" if waits_shown or fell else "quiet"
 
 
 def _overload(queue: str, each: Service, holds: bool, at: Millis, place: str) -> Condition:

@@ -13,6 +13,7 @@ Keys: those of `window_book`, "usual", "watch" (what holds of segments), "alerts
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final, Literal, TypeVar
 
 import msgspec
@@ -33,7 +34,7 @@ from processors.signal_records import (
     window_key,
 )
 from processors.usual import Usual, by_queue, usual_of
-from processors.window_book import Advanced, State, WindowBook
+from processors.window_book import Advanced, State, WindowBook, read_activity
 from processors.windows import PANE_MS, Position, Tally, Window, WindowRules, bounds
 from streams.facts import Millis
 from streams.invalid import Refused
@@ -83,9 +84,10 @@ _pack: Final = msgspec.msgpack.Encoder().encode
 _json: Final = msgspec.json.Encoder().encode
 _positions: Final = msgspec.msgpack.Decoder(Position).decode
 _customers: Final = msgspec.msgpack.Decoder(CustomerState).decode
-_segments: Final = msgspec.msgpack.Decoder(SegmentState).decode
-_usuals: Final = msgspec.msgpack.Decoder(Usual).decode
-_memories: Final = msgspec.msgpack.Decoder(AlertMemory).decode
+# What every call reads and few change is decoded once; the values are frozen.
+_segments: Final = lru_cache(maxsize=4)(msgspec.msgpack.Decoder(SegmentState).decode)
+_usuals: Final = lru_cache(maxsize=4)(msgspec.msgpack.Decoder(Usual).decode)
+_memories: Final = lru_cache(maxsize=4)(msgspec.msgpack.Decoder(AlertMemory).decode)
 _wakes: Final = msgspec.msgpack.Decoder(dict[str, Millis]).decode
 _churn: Final = msgspec.json.Decoder(ChurnRecord).decode
 _action: Final = msgspec.json.Decoder(AlertAction).decode
@@ -234,9 +236,12 @@ class Signals:
     # Windows
 
     def _activity(self, state: State, arrived: Arrived, value: bytes) -> list[Emitted]:
-        book = WindowBook(state, self._windows)
+        book, at = WindowBook(state, self._windows), Position(arrived.epoch, arrived.offset)
+        if not book.is_new(at):
+            return []
+        record = read_activity(value)
         told = self._passed(state, book, arrived.logged_at)
-        book.receive(Position(arrived.epoch, arrived.offset), value, arrived.logged_at)
+        book.receive(at, value, record, arrived.logged_at)
         return told
 
     def _passed(self, state: State, book: WindowBook, now: Millis) -> list[Emitted]:

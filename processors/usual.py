@@ -5,13 +5,12 @@ What has not been seen often enough is not known: then nothing is said, and noth
 """
 
 from collections.abc import Callable, Mapping
-from itertools import chain
+from math import log, sqrt
 from typing import Final
 
 import msgspec
 
 from processors.conditions import DAY_MS, HOUR_MS
-from processors.detecting import scatter
 from processors.guardrails import SAMPLE_MIN
 from processors.signal_records import SEPARATOR
 from processors.windows import ZERO, Tally, bounds
@@ -20,21 +19,20 @@ from streams.facts import Millis
 WEEKS: Final = 4
 """DEF-RISE-S: the trailing 28 days, of which the same weekday."""
 
+_HOURS_MIN: Final = 12
+_CONTACTS_MIN: Final = 10
+
 Hours = Callable[[Millis], Mapping[str, Tally]]
 """The sums of an hour by "QUEUE NUL CHANNEL", by the hour's start."""
 
 
 class Waits(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """Of a queue and channel: (contacts, their waits in ms) by hour of the day, and their scatter.
-
-    `scatter` is the squared coefficient of variation of one contact's wait; None if not known.
-    """
+    """Of a queue and channel: (contacts, their waits in ms) by hour of the day."""
 
     hours: tuple[tuple[int, int], ...]
-    scatter: float | None
 
-    def mean(self, hour: int) -> tuple[float, int] | None:
-        """Return the usual wait around an hour of the day in ms, and of how many contacts.
+    def mean(self, hour: int) -> float | None:
+        """Return the usual wait around an hour of the day in ms.
 
         That of the hour and its neighbours, or of the whole day where they are too few.
         """
@@ -42,15 +40,28 @@ class Waits(msgspec.Struct, frozen=True, array_like=True, gc=False):
         for cells in (near, self.hours):
             n, total = sum(n for n, _ in cells), sum(each for _, each in cells)
             if n >= SAMPLE_MIN and total > 0:
-                return total / n, n
+                return total / n
         return None
+
+
+class Scatter(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Of a queue and hour of the day: how far hours lay from what is usual, and how many contacts.
+
+    `squares` is the sum of the squares of ln(wait / usual wait) of `hours` hours with `contacts`
+    contacts in all.
+    """
+
+    hours: int = 0
+    squares: float = 0.0
+    contacts: int = 0
 
 
 class Usual(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A local day's usual figures: `day` is its start, `weeks` how many same days were seen.
 
-    `waits` by "QUEUE NUL CHANNEL"; `queues` are sums over all days that were seen, and `chains`
-    those of each hour of the day, of all queues.
+    `waits` by "QUEUE NUL CHANNEL". `scatter` by queue, for each hour of the day, of all 28 days,
+    each against its own weekday: what is busy at noon scatters most at noon. `queues` are sums over
+    all days that were seen, and `chains` those of each hour of the day, of all queues.
     """
 
     day: Millis
@@ -58,6 +69,19 @@ class Usual(msgspec.Struct, frozen=True, array_like=True, gc=False):
     waits: dict[str, Waits] = {}
     queues: dict[str, Tally] = {}
     chains: tuple[int, ...] = ()
+    scatter: dict[str, tuple[Scatter, ...]] = {}
+
+    def log_error(self, queue: str, hour: int, contacts: int) -> float | None:
+        """Return by how much ln(wait / usual) of so many contacts scatters; None if not known.
+
+        It is what whole hours near that hour scattered by, more where they held more contacts.
+        """
+        near = self.scatter.get(queue, ())[max(0, hour - 1) : hour + 2]
+        hours = sum(each.hours for each in near)
+        if hours < _HOURS_MIN or contacts <= 0:
+            return None
+        usually = sum(each.contacts for each in near) / hours
+        return sqrt(sum(each.squares for each in near) / hours * max(1.0, usually / contacts))
 
     def hour(self, at: Millis) -> int:
         """Return which hour of the day an instant is in, counted from its start."""
@@ -84,22 +108,20 @@ def by_queue(places: Mapping[str, Tally]) -> dict[str, Tally]:
     return sums
 
 
+Day = dict[int, Mapping[str, Tally]]
+"""The sums by place of the hours of a day."""
+
+
 def usual_of(day: Millis, hours: Hours, zone: str) -> Usual:
     """Return what the local day that starts then is usually like."""
-    seen: list[dict[int, Mapping[str, Tally]]] = []
-    for week in range(1, WEEKS + 1):
-        start, end = bounds("1d", day + DAY_MS // 2 - week * 7 * DAY_MS, zone)
-        first = start + -start % HOUR_MS  # hours are those of UTC
-        windows = {(at - start) // HOUR_MS: hours(at) for at in range(first, end, HOUR_MS)}
-        cells = {hour: places for hour, places in windows.items() if places}
-        if cells:
-            seen.append(cells)
+    weekdays = [
+        [found for week in range(WEEKS) if (found := _day(day, ago + 7 * week, hours, zone))]
+        for ago in range(1, 8)
+    ]
+    seen = weekdays[-1]  # the same weekday is seven days ago
     if not seen:
         return Usual(day)
-    places = sorted(
-        {place for day_cells in seen for cells in day_cells.values() for place in cells}
-    )
-    width = max(max(cells) for cells in seen) + 1
+    width = max(hour for days in weekdays for cells in days for hour in cells) + 1
     chains = tuple(
         sum(tally.chains for cells in seen for tally in cells.get(hour, {}).values())
         for hour in range(width)
@@ -109,19 +131,62 @@ def usual_of(day: Millis, hours: Hours, zone: str) -> Usual:
         for tallies in cells.values():
             for queue, tally in by_queue(tallies).items():
                 queues[queue] = queues.get(queue, ZERO).plus(tally)
-    waits = {place: _waits(seen, place, width) for place in places}
-    return Usual(day, len(seen), waits, queues, chains)
+    squares: dict[str, list[Scatter]] = {}
+    for days in weekdays:
+        _scatter(days, width, squares)
+    scatter = {queue: tuple(each) for queue, each in squares.items()}
+    return Usual(day, len(seen), _waits(seen, width), queues, chains, scatter)
 
 
-def _waits(seen: list[dict[int, Mapping[str, Tally]]], place: str, width: int) -> Waits:
-    cells = [
-        [
-            (tally.chains, tally.wait_ms)
-            for day in seen
-            if (tally := day.get(hour, {}).get(place)) is not None and tally.chains > 0
+def _day(day: Millis, ago: int, hours: Hours, zone: str) -> Day:
+    start, end = bounds("1d", day + DAY_MS // 2 - ago * DAY_MS, zone)
+    first = start + -start % HOUR_MS  # hours are those of UTC
+    windows = {(at - start) // HOUR_MS: hours(at) for at in range(first, end, HOUR_MS)}
+    return {hour: places for hour, places in windows.items() if places}
+
+
+def _waits(days: list[Day], width: int) -> dict[str, Waits]:
+    places = sorted({place for day in days for cells in day.values() for place in cells})
+    found = {}
+    for place in places:
+        mine = [
+            [day[hour][place] for day in days if place in day.get(hour, {})]
+            for hour in range(width)
         ]
-        for hour in range(width)
-    ]
-    hours = tuple((sum(n for n, _ in each), sum(wait for _, wait in each)) for each in cells)
-    found = scatter(cells)
-    return Waits(hours, found if found is not None else scatter([chain.from_iterable(cells)]))
+        found[place] = Waits(
+            tuple((sum(t.chains for t in each), sum(t.wait_ms for t in each)) for each in mine)
+        )
+    return found
+
+
+def _scatter(days: list[Day], width: int, into: dict[str, list[Scatter]]) -> None:
+    """Add how far the hours of equal weekdays lay from their mean."""
+    if len(days) < 2:
+        return
+    waits = _waits(days, width)
+    few = len(days) / (len(days) - 1)  # each is part of the mean it is held to
+    for day in days:
+        for hour, places in day.items():
+            for queue, (n, ratio) in standing(places, waits, hour).items():
+                if n < _CONTACTS_MIN or ratio <= 0:
+                    continue
+                mine = into.setdefault(queue, [Scatter()] * width)
+                held = mine[hour]
+                mine[hour] = Scatter(
+                    held.hours + 1, held.squares + few * log(ratio) ** 2, held.contacts + n
+                )
+
+
+def standing(
+    places: Mapping[str, Tally], waits: Mapping[str, Waits], hour: int
+) -> dict[str, tuple[int, float]]:
+    """Return by queue how many contacts there are, and their mean wait in units of the usual."""
+    sums: dict[str, tuple[int, float]] = {}
+    for place, tally in places.items():
+        usual = waits[place].mean(hour) if place in waits else None
+        if usual is None or tally.chains <= 0:
+            continue
+        queue = place.partition(SEPARATOR)[0]
+        n, total = sums.get(queue, (0, 0.0))
+        sums[queue] = (n + tally.chains, total + tally.wait_ms / usual)
+    return {queue: (n, total / n) for queue, (n, total) in sums.items()}

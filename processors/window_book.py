@@ -75,8 +75,8 @@ class Advanced(NamedTuple):
 NOTHING: Final = Advanced()
 _encode: Final = msgspec.msgpack.Encoder().encode
 _progress: Final = msgspec.msgpack.Decoder(Progress).decode
-_index: Final = msgspec.msgpack.Decoder(Index).decode
-_activity: Final = msgspec.json.Decoder(ActivityRecord).decode
+_index: Final = lru_cache(maxsize=4)(msgspec.msgpack.Decoder(Index).decode)
+read_activity: Final = msgspec.json.Decoder(ActivityRecord).decode
 
 
 class WindowBook:
@@ -88,15 +88,18 @@ class WindowBook:
         value = state.get(_PROGRESS)
         self.progress = Progress() if value is None else _progress(value)
 
-    def receive(self, at: Position, value: bytes, logged_at: Millis) -> ActivityRecord | None:
-        """Let a record wait; return it, or None if it was there before.
+    def is_new(self, at: Position) -> bool:
+        """Say whether a record was not received before."""
+        return at.is_after(self.progress.position)
+
+    def receive(
+        self, at: Position, value: bytes, record: ActivityRecord, logged_at: Millis
+    ) -> None:
+        """Let a new record wait, as it came and as it was read.
 
         The clock must have been advanced to `logged_at`: what time alone decides comes first.
         """
         before = self.progress
-        if not at.is_after(before.position):
-            return None
-        record = _activity(value)
         source = heard(
             before.sources.get(record.source_partition), record.event_time_max, logged_at
         )
@@ -109,7 +112,6 @@ class WindowBook:
             waiting=(*before.waiting, at),
         )
         self._state[_PROGRESS] = _encode(self.progress)
-        return record
 
     def advance(self, clock: Millis) -> Advanced:
         """Let the log's time go on; at most once in `flush_ms` anything comes of it."""
@@ -166,7 +168,7 @@ class _Work:
         self._open = {size: list(index.open.get(size, ())) for size in SIZES}
         self._closed = {size: list(index.closed.get(size, ())) for size in SIZES}
         self._stale = set(index.stale)
-        self._before = _encode(index)
+        self._before = self._index()
         self._changed: dict[tuple[WindowSize, Millis], Window] = {}
         self._gone: list[str] = []
         self.records: list[WindowRecord] = []
@@ -246,16 +248,19 @@ class _Work:
         """Write the windows, then the index; say whether anything changed."""
         for window in self._changed.values():
             self._state[window.key] = encode_window(window)
-        index = _encode(Index(self._open, self._closed, sorted(self._stale)))
+        index = self._index()
         if index != self._before:
             self._state[_INDEX] = index
         for key in self._gone:
             self._state.pop(key, None)
         return bool(self._changed or self._gone)
 
+    def _index(self) -> bytes:
+        return _encode(Index(self._open, self._closed, sorted(self._stale)))
+
     def _deltas(self, waiting: tuple[Position, ...]) -> Iterator[tuple[Position, Delta]]:
         for at in waiting:
-            for cell in _activity(self._state[_waiting(at)]).cells:
+            for cell in read_activity(self._state[_waiting(at)]).cells:
                 yield at, delta_of(cell)
 
     def _get(self, size: WindowSize, start: Millis) -> Window | None:

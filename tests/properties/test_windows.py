@@ -48,10 +48,16 @@ def run(
     for offset, at in zip(order, [*times, *[times[-1]] * len(again)], strict=True):
         book = WindowBook(state, RULES)
         told += book.advance(at).records
-        book.receive(Position(1, offset), encode(found[offset]), at)
+        take(book, offset, found[offset], at)
     for at in (times[-1] + 2_000, times[-1] + 2 * DAY_MS):
         told += WindowBook(state, RULES).advance(at).records
     return latest(told), told, state
+
+
+def take(book: WindowBook, offset: int, record: ActivityRecord, at: int) -> None:
+    """Let a book receive a record, if it is new."""
+    if book.is_new(Position(1, offset)):
+        book.receive(Position(1, offset), encode(record), record, at)
 
 
 def latest(told: Sequence[WindowRecord]) -> Sums:
@@ -104,7 +110,7 @@ def test_ticks_only_bring_forward(found: list[ActivityRecord], data: st.DataObje
                 for window in WindowBook(state, RULES).advance(at).closed:
                     sums = {name: part.tally for name, part in window.parts.items()}
                     out.append((window.size, window.start, sums))
-            WindowBook(state, RULES).receive(Position(1, offset), encode(found[offset]), clock)
+            take(WindowBook(state, RULES), offset, found[offset], clock)
         return out
 
     assert closings(ticking=True) == closings(ticking=False)
@@ -115,7 +121,7 @@ def test_a_torn_state_is_made_whole(found: list[ActivityRecord], data: st.DataOb
     """Of an advance any beginning of its writes may survive: done again it ends the same."""
     state: State = {}
     for offset, record in enumerate(found):
-        WindowBook(state, RULES).receive(Position(1, offset), encode(record), MONDAY)
+        take(WindowBook(state, RULES), offset, record, MONDAY)
     kept = data.draw(st.integers(0, 60))
     torn = Torn(state, kept)
     once = WindowBook(torn, RULES).advance(MONDAY + 2_000)

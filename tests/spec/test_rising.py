@@ -5,7 +5,16 @@ from typing import Any
 import pytest
 
 from processors.conditions import DAY_MS, Thresholds
-from processors.detecting import Held, Ratio, discoveries, drifted, level, scatter, shares_p
+from processors.detecting import (
+    Held,
+    Ratio,
+    binomial_p,
+    discoveries,
+    drifted,
+    level,
+    shares_p,
+    together,
+)
 from processors.rising import CALM, SegmentWatch, Watch, customer, segments
 from processors.signal_records import ChurnReason, ChurnRecord
 from processors.usual import Usual
@@ -131,10 +140,11 @@ def test_drift_by_hand() -> None:
     assert drifted(0.095, 10, 100, 0.2, 100.0, 5_000) == 0.0
 
 
-def test_scatter_is_that_of_independent_contacts() -> None:
-    """Cells that lie as far apart as independent contacts would give their own variance."""
-    assert scatter([[(100, 1100), (100, 900)] * 5]) == pytest.approx(100 * 0.01 * 10 / 9)
-    assert scatter([[(100, 1100), (100, 900)]]) is None
+def test_exact_and_combined_p_values_by_hand() -> None:
+    """Two of two at a quarter is a sixteenth; two p-values together by Fisher's method."""
+    assert binomial_p(2, 2, 0.25) == 0.0625
+    assert binomial_p(0, 9, 0.25) == pytest.approx(1)
+    assert together(0.05, 0.05) == pytest.approx(0.017479, abs=1e-6)
 
 
 def test_what_is_looked_at_often_is_held_to_more() -> None:

@@ -4,7 +4,7 @@ import json
 import ssl
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import pytest
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
@@ -184,6 +184,38 @@ def test_a_name_is_resolved_once_and_the_request_goes_where_it_led() -> None:
         rebound = destination.send(MESSAGE, NOW)
     assert rebound.result == "again"
     assert "127.0.0.2" in rebound.detail
+
+
+class Noting(ssl.SSLContext):
+    """Notes for which name a connection is to be secured, and leaves it plain."""
+
+    names: ClassVar[list[object]] = []
+
+    def wrap_socket(self, sock: Any, *_: Any, **given: Any) -> Any:
+        """Note the name."""
+        self.names.append(given["server_hostname"])
+        return sock
+
+
+def test_tls_asks_for_the_certificate_of_the_name_at_the_address_it_led_to() -> None:
+    """The pinned address is connected to; the name is what the certificate must be of."""
+    with receiving(200) as receiver:
+        destination = WebhookDestination(
+            Route(
+                name="ops",
+                kind="webhook",
+                url=f"https://hooks.example.com:{receiver.port}/",
+                secret=SECRET,
+                hosts=("hooks.example.com", "127.0.0.1"),
+            ),
+            resolve=lambda _name, _port: ["127.0.0.1"],
+            context=Noting(ssl.PROTOCOL_TLS_CLIENT),
+        )
+        assert destination.send(MESSAGE, NOW).result == "delivered"
+        assert receiver.taken[0].fields["host"] == f"hooks.example.com:{receiver.port}"
+    assert Noting.names == ["hooks.example.com"]
+    default = ssl.create_default_context()  # what is used where a test gives none
+    assert (default.check_hostname, default.verify_mode) == (True, ssl.CERT_REQUIRED)
 
 
 def test_tls_is_not_given_up() -> None:

@@ -52,7 +52,8 @@ DEFINITIONS: Final[Mapping[str, str]] = {
     "LIV-COST": "What these contacts cost, negative as in the statement.",
     "LIV-BOOKED": "Credits effective in the window, whenever the contact was (DEF-RPC-PERIOD); what"
     " refunds took back is in it and stands apart, negative.",
-    "LIV-NET": "Net revenue effective in the window, and what of it nobody earned.",
+    "LIV-NET": "Net revenue effective in the window, and what of it nobody earned: of orders, which"
+    " have no queue, team or channel, so they stand under none.",
 }
 
 

@@ -80,7 +80,7 @@ class Stage:
             state_topic=JOURNEYS_STATE,
             on_alarm=found.append,
         )
-        settled = Deadline(timedelta(seconds=20))
+        settled = Deadline(timedelta(seconds=120))
         quiet = Deadline(timedelta(seconds=2))
         begun = False
         while settled.seconds_left():

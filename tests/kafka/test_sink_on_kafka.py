@@ -25,7 +25,7 @@ from streams.clock import Stopwatch
 from streams.failpoints import VARIABLE
 from streams.kafka_log import KafkaLog
 from streams.log import Busy, TopicPartition
-from streams.topics import INPUT_NAMES, OUTPUT_NAMES
+from streams.topics import INPUT_NAMES, STORED_NAMES
 from tests.kafka.load import create_topics
 from tests.kafka.worker import TRANSACTION, settings
 from tests.support.chdb_http import ROOT, ChdbServer
@@ -75,7 +75,7 @@ class Stage:
         """Return the ends of all outputs."""
         return {
             TopicPartition(topic, number): end
-            for topic in OUTPUT_NAMES
+            for topic in STORED_NAMES
             for number, end in self.log.end_offsets(topic).items()
         }
 

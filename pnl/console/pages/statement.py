@@ -10,32 +10,28 @@ from typing import Final
 
 from pnl.console.markup import NOTHING, Html, el, join
 from pnl.console.menus import NAMES, against_label, scope_label, segments, value_name
+from pnl.console.pages.statement_beside import estimates, memo, reconciled
 from pnl.console.parts import (
     badge,
     basis_note,
     card,
     delta,
     entries_link,
-    facts,
     head,
-    interval,
     num,
     opens,
-    said_law,
     standing,
     table,
 )
 from pnl.console.shell import export, frame
 from pnl.console.view import Asked, View
-from pnl.reports.model import DIMENSIONS, Memo, Statement
-from processors.statement import LINE
+from pnl.reports.model import DIMENSIONS, Statement
 
 REVENUE: Final = ("A1a", "A1b", "A2a", "A2b", "A2c", "A3", "A4", "A5")
 CONTROLLABLE: Final = ("C1", "C2", "C3", "C4", "C6", "C7")
 ALLOCATED: Final = ("C5",)
 COLUMNS_MAX: Final = 8
 NOT_RESTATED: Final = "The ledger as it stood when the period was closed; nothing later moves it."
-MEMO_LINES: Final = {"M1": "unattributed", "M2": "net", "M8": "A5x", "M9": "adjustment"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,9 +109,9 @@ def page(asked: Asked) -> View:
         blocks={
             "p-views": _views(asked, now, by_dimension=by_dimension, by=by),
             "p-account": account,
-            "p-estimates": _estimates(asked, now),
-            "p-memo": _memo(asked, now),
-            "p-reconciled": _reconciled(asked, now),
+            "p-estimates": estimates(asked, now),
+            "p-memo": memo(asked, now),
+            "p-reconciled": reconciled(asked, now),
         },
         frame={
             **frame(asked, against=not by_dimension),
@@ -133,8 +129,8 @@ def _reported(asked: Asked) -> View:
         blocks={
             "p-views": _views(asked, now, by_dimension=False, by=""),
             "p-account": _compared(asked, now, None),
-            "p-estimates": _estimates(asked, now),
-            "p-memo": _memo(asked, now),
+            "p-estimates": estimates(asked, now),
+            "p-memo": memo(asked, now),
             "p-reported": card("p-reported", "As reported", el("p", said, cls="p-foot")),
         },
         frame={**frame(asked), "p-export": export(asked, "/export/statement.csv")},
@@ -345,84 +341,3 @@ class _Split:
             return num(el("span", figure, cls=None if minor else "p-muted"), "p-no-phone")
         href = self._asked.address.narrowed(self._by, value, "/entries", line=row.line)
         return num(opens(figure, href, f"{row.title}, {value or 'none'}: entries"), "p-no-phone")
-
-
-def _estimates(asked: Asked, now: Statement) -> Html:
-    pairs = []
-    for each in now.estimates:
-        name = join([el("span", each.line, cls="p-code"), each.title])
-        shown = interval(asked, each)
-        if each.value is not None and each.line in LINE:
-            shown = opens(shown, entries_link(asked.address, each.line), f"{each.title}: entries")
-        note = el("span", f" {each.note}", cls="p-muted p-note") if each.note else NOTHING
-        pairs.append((name, join([shown, note])))
-    return card(
-        "p-estimates",
-        "Estimated contribution",
-        facts(pairs),
-        said="beside the booked result, never in it; with its 95 % interval",
-    )
-
-
-def _memo(asked: Asked, now: Statement) -> Html:
-    pairs = [
-        (join([el("span", memo.memo, cls="p-code"), memo.title]), _memo_value(asked, memo))
-        for memo in now.memo
-    ]
-    said = "of the whole company, beside the statement"
-    return card("p-memo", "Memo", facts(pairs), said=said, width="p-w6")
-
-
-def _memo_value(asked: Asked, memo: Memo) -> Html:
-    figures = asked.figures
-    if memo.value is None:
-        why = el("span", f" {memo.note}", cls="p-muted p-note") if memo.note else NOTHING
-        return join([el("em", "null"), why])
-    if memo.unit == "ppm":
-        return join([figures.percent(memo.value)])
-    if memo.unit == "count":
-        parts = ", ".join(f"{name} {figures.count(count)}" for name, count in memo.parts)
-        why = el("span", f" {parts}", cls="p-muted p-note") if parts else NOTHING
-        return join([figures.count(memo.value), why])
-    shown = figures.money(memo.value, asked.currency)
-    line = MEMO_LINES.get(memo.memo)
-    if line is None:
-        return join([shown])
-    href = asked.address.unfiltered("/entries", line=line)
-    return opens(
-        shown, href, basis_note(asked, memo.title, memo.value, "booked", scope_label(asked))
-    )
-
-
-def _reconciled(asked: Asked, now: Statement) -> Html:
-    figures, currency = asked.figures, asked.currency
-    bridge, orders = now.bridge, now.reconciliation
-    pairs = [
-        ("Net revenue influenced (A)", bridge.a_minor),
-        ("less support fees, which are not orders", -bridge.fees_minor),
-        ("put off to later days, less earned from earlier sales", bridge.deferred_minor),
-        ("Unattributed revenue (M1)", bridge.unattributed_minor),
-        ("Adjustments (M9)", bridge.adjustments_minor),
-        ("Net order revenue (M2)", bridge.net_minor),
-        ("The same from the order facts alone", orders.net_minor),
-    ]
-    if now.payroll is not None:
-        pairs += [
-            ("Payroll as paid", now.payroll.paid_minor),
-            ("the same in C1 + C2 + C7, once worked out", now.payroll.in_lines_minor),
-        ]
-    difference = bridge.net_minor - orders.net_minor
-    sentence = (
-        "Credits, unattributed and adjustments add up to the orders as invoiced, to the minor unit."
-        if not difference
-        else f"The ledger and the order facts differ by {figures.money(difference, currency)}:"
-        " run pnl verify."
-    )
-    return card(
-        "p-reconciled",
-        "From the result to the orders",
-        facts((name, figures.money(minor, currency)) for name, minor in pairs),
-        said_law(not difference, sentence),
-        said="of the whole company",
-        width="p-w6",
-    )

@@ -31,7 +31,7 @@ test-release: $(VENV)/.ready kafka-jars ## brokers lost, paused, cut off: before
 test-sink: $(VENV)/.ready ## the sink and a store over HTTP that is cut, killed, slow, full
 	$(PYTEST) -n 2 -m "sink and not soak" tests
 
-test-simulation: $(VENV)/.ready ## the runner on a simulated Kafka, crashed at every step, from seeds
+test-simulation: $(VENV)/.ready ## in bulk from seeds: the runner on a simulated Kafka, crashed at every step; torn batches; audits
 	$(PYTEST) -n 2 -m "simulation and not soak" tests
 
 test-soak: $(VENV)/.ready kafka-jars ## minutes of load, killed at random moments

@@ -9,6 +9,7 @@ from streams.log import Outgoing, TopicPartition
 from streams.topics import CONTACTS, COSTS, LEDGER, ORDERS, OUTPUT_NAMES
 from tests.auditor.test_repair import books, repaired
 from tests.auditor.world import PARTITIONS, World, made
+from tests.support.bulk import few_first
 from tests.support.facts import contact, cost, order, refund
 from tests.support.stored import journey
 
@@ -83,7 +84,7 @@ def run(seed: int, *, damaged: bool) -> World:
     return world
 
 
-@pytest.mark.parametrize("first", range(0, SEEDS, 10))
+@pytest.mark.parametrize("first", few_first(range(0, SEEDS, 10), 2))
 def test_whatever_is_torn_is_made_good(first: int) -> None:
     """After a repair the books are those of a run without the fault, and nothing is found."""
     torn = 0

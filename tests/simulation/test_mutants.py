@@ -6,6 +6,7 @@ from tests.simulation.mutants import MUTANTS, mutated
 from tests.simulation.simulation import simulate
 
 SEEDS_MAX = 150
+pytestmark = pytest.mark.simulation
 
 
 @pytest.mark.parametrize("name", MUTANTS)

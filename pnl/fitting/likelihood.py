@@ -25,6 +25,8 @@ REPEATERS_MIN: Final = 30
 """Customers who came again, below which nothing is fitted."""
 _STEP: Final = 1e-4
 _AT_EDGE: Final = 0.01
+_FAR_OUT: Final = 1e6
+"""What a search is told where a likelihood cannot be computed: that it is worse than anywhere."""
 _FLAT: Final = 1e-8
 """Directions in which the likelihood bends less than this part of the most are left alone."""
 
@@ -105,7 +107,9 @@ def fit_pnbd(customers: Histories) -> ParetoNbdFit:
     def value(ln: FloatArray) -> float:
         r, alpha, s, beta = np.exp(ln)
         model = ParetoNbd(unit=few.unit, r=r, alpha=alpha, s=s, beta=beta)
-        return -float(counts @ model.log_likelihood(few)) / float(counts.sum())
+        with np.errstate(invalid="ignore"):  # far out the hypergeometric function is not known
+            found = -float(counts @ model.log_likelihood(few)) / float(counts.sum())
+        return found if np.isfinite(found) else _FAR_OUT
 
     scale = float(few.age.mean())
     starts = [
@@ -113,7 +117,8 @@ def fit_pnbd(customers: Histories) -> ParetoNbdFit:
         (1.0, scale, 1.0, scale),
         (0.2, 0.1 * scale, 0.3, 0.5 * scale),
     ]
-    box = _Box(centre=(1.0, scale, 1.0, scale), reach=(6.0, 7.0, 6.0, 7.0), free=2)
+    # Lifetimes that differ still less are as good as equal, and their likelihood takes for ever.
+    box = _Box(centre=(1.0, scale, 1.0, scale), reach=(6.0, 7.0, 3.0, 7.0), free=2)
     found = _search("Pareto/NBD", _with_slope(value), starts, counts.sum(), box)
     r, alpha, s, beta = (float(each) for each in found.parameters)
     return ParetoNbdFit(

@@ -29,6 +29,7 @@ from clickhouse_migrations.migration import MigrationStorage  # type: ignore[imp
 from clickhouse_migrations.migrator import Migrator  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
+from sinks.repeatable import repeatable
 from sinks.store_errors import Remedy, StoreError, remedy_of, told_by
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
@@ -110,7 +111,7 @@ class Store:
     def migrate(self) -> list[int]:
         """Bring the schema up to date; return the versions that were applied just now."""
         with _errors_told(), self._client(self._writers) as client:
-            migrator = Migrator(ClickhouseConnectConnection(client))
+            migrator = Migrator(_Again(client))
             migrator.init_schema()
             found = MigrationStorage(MIGRATIONS).migrations()
             applied = migrator.apply_migration(
@@ -282,6 +283,14 @@ def _aware(column: Sequence[Any]) -> Sequence[Any]:
             for value in column
         ]
     return column
+
+
+class _Again(ClickhouseConnectConnection):  # type: ignore[misc] # it has no types
+    """A connection on which a migration that was cut off can be done anew."""
+
+    def command(self, statement: str, log_statement: str | None = None) -> None:
+        """Do a statement, unless that was done already."""
+        super().command(repeatable(statement), log_statement)
 
 
 @contextmanager

@@ -1,10 +1,13 @@
 """The embedded store keeps the contract, outlives its process and has one holder."""
 
+import contextlib
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from clickhouse_migrations.connection import ClickhouseConnectConnection  # type: ignore[import-untyped]
 
 from sinks.store import Store
 from sinks.store_errors import Remedy, remedy_of, told_by
@@ -70,3 +73,31 @@ def test_an_error_says_whether_less_may_pass(
 ) -> None:
     """Out of memory or too large for a proxy: smaller inserts help. Out of reach: they do not."""
     assert told_by(message, code, None).too_much is too_much
+
+
+def test_a_process_killed_while_it_makes_the_schema_is_followed_by_one_that_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between any two statements: what was done of a migration is not in the way of the rest."""
+    command = ClickhouseConnectConnection.command
+    with contextlib.closing(Store.open(f"chdb://{tmp_path / 'store'}")) as store:
+        for allowed in (3, 40, 60):
+            left = iter(range(allowed))
+
+            def cut(
+                self: object,
+                statement: str,
+                log_statement: str | None = None,
+                left: Iterator[int] = left,
+            ) -> None:
+                if next(left, None) is None:
+                    raise KeyboardInterrupt
+                command(self, statement, log_statement)
+
+            monkeypatch.setattr(ClickhouseConnectConnection, "command", cut)
+            with contextlib.suppress(KeyboardInterrupt):
+                store.migrate()
+        monkeypatch.undo()
+        store.migrate()
+        assert store.pending_migrations() == []
+        assert store.query("SELECT count() AS n FROM v_ledger") == [{"n": 0}]

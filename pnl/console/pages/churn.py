@@ -8,11 +8,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
+from pnl.console.icons import icon
 from pnl.console.markup import NOTHING, Html, el, join
 from pnl.console.menus import chips, segments, value_name
 from pnl.console.parts import badge, card, empty, head, num, table
-from pnl.console.shell import export, frame
+from pnl.console.shell import frame
 from pnl.console.view import Asked, View
+from pnl.reports.churn import LISTED_MAX
 from pnl.reports.model import Scope
 from pnl.reports.sheet import Sheet
 
@@ -53,11 +55,23 @@ def page(asked: Asked) -> View:
                 cls="p-w4 p-stack",
             ),
         },
-        frame={
-            **frame(asked, period=False),
-            "p-export": export(asked, "/export/reports/churn.csv"),
-        },
+        frame={**frame(asked, period=False), "p-export": _export(asked, state)},
         frozen=("p-list",),
+    )
+
+
+def _export(asked: Asked, state: str) -> Html:
+    """Return the link that downloads the whole list in this state."""
+    chosen = {"set.state": state, "set.limit": str(LISTED_MAX), "period": "all"}
+    return el(
+        "a",
+        icon("download"),
+        el("span", "Export"),
+        href=asked.address.link("/export/reports/churn.csv", **chosen),
+        cls="p-btn p-no-phone",
+        id="p-export",
+        download=True,
+        aria_label="Export as CSV",
     )
 
 

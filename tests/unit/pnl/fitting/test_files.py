@@ -12,6 +12,7 @@ from msgspec import structs
 
 from pnl.cli.app import outcome
 from pnl.errors import CheckFailed, UserError
+from pnl.fitting.answer import fitted
 from pnl.fitting.churn import Kind, fit_churn
 from pnl.fitting.judging import assert_worth_keeping, judged
 from pnl.fitting.live import load_live_risk, weights_of
@@ -20,7 +21,8 @@ from pnl.fitting.order_history import Columns, read_history
 from pnl.fitting.told import kept_fit, model_file
 from processors.churn_signals import HEURISTIC
 from processors.live_churn import Bought
-from tests.support.cdnow import CALIBRATED, END, FILE, bought
+from processors.policy import Policy
+from tests.support.cdnow import CALIBRATED, DAY_MS, END, FILE, bought
 
 
 @cache
@@ -199,6 +201,35 @@ def test_a_model_that_ranks_worse_than_none_is_refused() -> None:
     assert_worth_keeping(None)
     with pytest.raises(CheckFailed, match="worse than no model: as of 1998-04-01"):
         assert_worth_keeping(structs.replace(found, auc=found.baseline_auc - 0.02))
+
+
+def test_a_refused_fit_can_be_forced_and_what_was_observed_needs_no_judge(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """`pnl fit churn`: where it ranks worse nothing is written, unless it is forced."""
+    worse = judged(bought(), END, 90, "bgnbd")
+    assert worse is not None
+    worse = structs.replace(worse, auc=worse.baseline_auc - 0.02)
+    monkeypatch.setattr("pnl.fitting.answer.stored_purchases", lambda *_: bought())
+    monkeypatch.setattr("pnl.fitting.answer.judged", lambda *_: worse)
+    monkeypatch.setattr("pnl.fitting.answer.learnt_signals", lambda *_: None)
+    policy, as_of = Policy(timezone="UTC", currency="USD"), END * DAY_MS
+    args = {"horizon": 90, "as_of": None, "currency": None, "model": "bgnbd"}
+    with pytest.raises(CheckFailed, match="--force keeps the fit"):
+        fitted(Nothing(), policy, as_of, args)
+    forced = parsed(fitted(Nothing(), policy, as_of, args | {"force": True}).encode(), "it")
+    assert (forced.method, forced.judged) == ("bgnbd", worse)
+    plain = parsed(fitted(Nothing(), policy, as_of, args | {"observed": True}).encode(), "it")
+    assert (plain.method, plain.label, plain.judged) == ("observed", "observed", None)
+    assert any(curve.days for curve in plain.observed)
+
+
+class Nothing:
+    """A store that nobody asks."""
+
+    def query(self, sql: str, parameters: object = None) -> list[dict[str, Any]]:
+        """Fail."""
+        raise AssertionError(sql, parameters)
 
 
 def test_evaluate_says_how_good_the_risk_would_have_been(

@@ -14,11 +14,9 @@ from streams.clock import SystemClock
 from streams.log import EventLog
 from streams.sqlite_log import SqliteLog
 from tests.support.kafka_broker import Cluster
-from tests.support.waiting import until
 from tests.unit.pnl.program import COMMAND, environment, pnl
 
 ROOT: Final = Path(__file__).parents[2]
-START_SECONDS: Final = 90
 Process: TypeAlias = "subprocess.Popen[bytes]"
 
 
@@ -34,7 +32,7 @@ class Deployment(Protocol):
 
 
 class OneProcess:
-    """A data folder and the one process that serves it; its store is made."""
+    """A data folder and the one process that serves it."""
 
     parts: tuple[str, ...] = ("run",)
 
@@ -42,10 +40,6 @@ class OneProcess:
         self._folder, self._said = folder, folder / "said.txt"
         DataFolder(folder).prepare()
         self.log: EventLog = SqliteLog(folder / "log.sqlite", clock=SystemClock())
-        first = self.start("run")
-        until(lambda: "ready" in self._said.read_text(), START_SECONDS, "the store is made")
-        first.kill()
-        first.wait()
 
     def start(self, part: str) -> Process:
         """Start it."""

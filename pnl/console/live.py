@@ -37,6 +37,7 @@ class Session:
         self._version = 0
         self._news = 0
         self._late = False
+        self._critical = False
         self._chart: EChart | None = None
         self._chart_options: dict[str, Any] | None = None
         self._chart_at = 0.0
@@ -47,6 +48,7 @@ class Session:
         self._shown = {**_blocks(view), **aged}
         self._order = _order(view)
         self._title, self._version, self._news = view.title, version, view.news
+        self._critical = _is_critical(self._shown)
 
     def place_chart(self, options: dict[str, Any] | None) -> None:
         """Put the chart into its slot; it stays there, hidden if it has nothing to show."""
@@ -110,6 +112,10 @@ class Session:
             self.client.run_javascript(f"pnl.apply({json.dumps(payload)})")
 
     def _announcement(self, blocks: Mapping[str, str]) -> str:
+        if "p-rail" in blocks:
+            before, self._critical = self._critical, _is_critical(blocks)
+            if self._critical and not before:
+                return "A critical alert is open."
         shown = blocks.get("p-asof")
         if shown is None or (late := "p-late" in shown) == self._late:
             return ""
@@ -125,6 +131,11 @@ class Session:
         self._chart.options.clear()
         self._chart.options.update(options)
         self._chart.update()
+
+
+def _is_critical(blocks: Mapping[str, str]) -> bool:
+    """Say whether the rail shows that a critical alert is open."""
+    return "p-sev-critical" in blocks.get("p-rail", "")
 
 
 def _blocks(view: View) -> dict[str, Html]:

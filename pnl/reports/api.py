@@ -9,6 +9,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Protocol
 
+from pnl.reports.alert_trend import AlertTrend
 from pnl.reports.alerts import AlertExplained, AlertQuery, Alerts, OpenAlerts
 from pnl.reports.evidence import (
     ContactExplained,
@@ -28,6 +29,7 @@ from pnl.reports.model import (
 )
 from pnl.reports.period import Calendar
 from pnl.reports.sheet import Sheet
+from processors.signal_records import AlertRecord
 
 
 class ReportsApi(Protocol):
@@ -106,6 +108,10 @@ class ReportsApi(Protocol):
 
     def alert(self, alert_id: str) -> AlertExplained | None:
         """Return an alert with its history, the answers to it and its deliveries."""
+        ...
+
+    def alert_trend(self, alert: AlertRecord, currency: str) -> AlertTrend | None:
+        """Return how what a segment's alert is about went before and after it."""
         ...
 
     def open_alerts(self) -> OpenAlerts:

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Final
 
 from pnl.reports import contacts as contacts_report
+from pnl.reports.alert_trend import AlertTrend, alert_trend
 from pnl.reports.alerts import (
     AlertExplained,
     AlertQuery,
@@ -53,6 +54,7 @@ from pnl.reports.sheet import Asking, Sheet
 from pnl.reports.sql import COLUMN_OF, Queryable
 from pnl.reports.statement import statement
 from processors.policy import MODELS, Policies, book_of
+from processors.signal_records import AlertRecord
 from processors.statement import LINE_NAMES
 from streams.clock import Clock
 from streams.log import EventLog
@@ -191,6 +193,10 @@ class Reports:
     def alert(self, alert_id: str) -> AlertExplained | None:
         """Return an alert with its history, the answers to it and its deliveries."""
         return explain_alert(self.store, alert_id)
+
+    def alert_trend(self, alert: AlertRecord, currency: str) -> AlertTrend | None:
+        """Return how what a segment's alert is about went before and after it."""
+        return alert_trend(self.store, alert, currency)
 
     def open_alerts(self) -> OpenAlerts:
         """Return how many alerts are open, and the worst of them."""

@@ -49,6 +49,8 @@ class Alerted:
         fading = {"rule": "fading", "kind": "fading", "severity": "info", "routes": ()}
         made.tell(log, made.alert("dddd000000000004", headline="w-004 fades", **fading, **at))
         made.deliver(log, last_at=NOW - HOUR + 5_000)
+        waits = [30_000 + hour * 7_919 % 20_000 for hour in range(40)]
+        made.hours(log, NOW // HOUR * HOUR, [*waits, None, 60_000, 140_000, 187_000])
         copy(log, store)
 
     def answered(self, reports: Reports, clock: ManualClock, asked: Asked) -> str:

@@ -1,5 +1,7 @@
 """Alerts on the page: what happened, and who has it now."""
 
+import re
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -76,6 +78,14 @@ def test_a_phone_shows_the_list_or_the_alert(opening: Opening) -> None:
     page.locator("#p-alerts li a").first.click()
     expect(page.locator("#p-alert")).to_be_visible()
     expect(page.locator("#p-alerts")).to_be_hidden()
+
+
+def test_a_segments_alert_shows_how_it_went(opening: Opening) -> None:
+    """The hours before, what is usual, and the moment it was raised; as a sentence too."""
+    chart = opening(f"/alerts/{SEGMENT}").locator("svg.p-alert-chart")
+    expect(chart).to_have_attribute("aria-label", re.compile("^Mean wait from .* Usual before: "))
+    expect(chart.locator(".p-trend-line")).to_have_count(1)
+    expect(chart.locator(".p-usual-band")).to_have_count(1)
 
 
 def test_what_is_over_cannot_be_answered(opening: Opening) -> None:

@@ -1,5 +1,6 @@
 """Alerts for tests: one of each sort, and how they come into a log."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
@@ -9,10 +10,12 @@ from processors.signal_records import (
     AlertFigure,
     AlertRecord,
     DeliveryRecord,
+    WindowRecord,
     delivery_key,
+    window_key,
 )
 from streams.log import EventLog, Outgoing
-from streams.topics import ALERT_ACTIONS, ALERTS, DELIVERIES
+from streams.topics import ALERT_ACTIONS, ALERTS, DELIVERIES, WINDOWS
 from tests.support.facts import BASE, DAY
 
 HOUR: Final = 3_600_000
@@ -107,6 +110,27 @@ def deliver(log: EventLog, **other: Any) -> None:
     record = DeliveryRecord(**(plain | other))
     key = delivery_key(record.alert_id, record.route)
     log.append(DELIVERIES, [Outgoing(key, encode(record))])
+
+
+def hours(log: EventLog, end: int, waits: Sequence[int | None]) -> None:
+    """Tell the hours up to `end` in queue billing: mean waits in ms, the oldest first."""
+    first = end - len(waits) * HOUR
+    windows = [
+        WindowRecord(
+            size="1h",
+            start=first + at * HOUR,
+            end=first + (at + 1) * HOUR,
+            queue="billing",
+            channel="voice",
+            currency="GBP",
+            waited=0 if wait is None else 4,
+            wait_ms=4 * (wait or 0),
+            revision=1,
+            closed=True,
+        )
+        for at, wait in enumerate(waits)
+    ]
+    log.append(WINDOWS, [Outgoing(window_key(each), encode(each)) for each in windows])
 
 
 def some(log: EventLog) -> None:

@@ -4,6 +4,7 @@ from typing import Final
 
 from pnl.console.icons import icon
 from pnl.console.markup import NOTHING, Html, el, join
+from pnl.console.pages.alert_chart import chart
 from pnl.console.parts import facts
 from pnl.console.view import Asked
 from pnl.reports.alert_words import KIND_TITLES, figure_words, subject_words
@@ -27,6 +28,7 @@ def alert_card(asked: Asked, found: AlertExplained, *, phone: bool) -> Html:
     parts = [
         _head(asked, alert),
         _about(asked, alert),
+        chart(asked, alert, asked.reports.alert_trend(alert, asked.currency)),
         _figures(asked, alert),
         _reasons(alert),
         _contacts(asked, alert),

@@ -98,8 +98,8 @@ def _list(asked: Asked, found: Alerts, chosen: str, *, phone: bool) -> Html:
         body = el("ul", *_rows(asked, found.rows, chosen), cls="p-alert-list")
     else:
         body = empty(_nothing(state), NOTHING if state == "all" else _all(asked))
-    count = f"{asked.figures.count(found.total)} {SHOWN[state].lower()}"
-    said = count if state in SHOWN else None
+    word = "in all" if state == "all" else state
+    said = f"{asked.figures.count(found.total)} {word}"
     more = NOTHING
     if len(found.rows) < found.total:
         more = el("p", f"The newest {len(found.rows)} are shown.", cls="p-foot")

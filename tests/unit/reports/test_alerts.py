@@ -194,6 +194,24 @@ def test_what_cannot_be_meant_is_refused(
     assert log.end_offsets(ALERT_ACTIONS) == before
 
 
+def test_how_a_segment_went_is_read_from_its_windows(store: Store, reports: Reports) -> None:
+    """The mean of each window, nothing where nobody waited; usual is what lies before."""
+    log = memory_log()
+    raised = made.of_a_segment()
+    end = BASE // made.HOUR * made.HOUR + made.HOUR
+    made.hours(log, end, [None, *range(10_000, 30_000, 1_000), 90_000])
+    copy(log, store)
+    found = reports.alert_trend(raised, "GBP")
+    assert found is not None
+    assert (found.title, found.unit, found.length_ms) == ("mean wait", "ms", made.HOUR)
+    assert [value for _, value in found.points][:2] == [None, 10_000]
+    assert found.points[-1] == (end - made.HOUR, 90_000)
+    assert found.usual == (12_000, 28_000)
+    elsewhere = made.of_a_segment(subject="queue=orders")
+    assert reports.alert_trend(elsewhere, "GBP") is None
+    assert reports.alert_trend(made.alert(), "GBP") is None
+
+
 def test_figures_have_their_units() -> None:
     """Shares, durations, amounts, counts and plain numbers; what is not known is null."""
     assert value_words(-187_000, "ms", "") == "\N{MINUS SIGN}3 min 7 s"

@@ -220,6 +220,55 @@ def test_i7_every_order_line_is_in_exactly_one_line_of_the_statement() -> None:
         assert not any(lines >= {"A1a", "A1b"} for lines in found.values()), seed
 
 
+DIMENSIONS_OF_A_CHAIN = ("queue", "team", "agent_id", "channel", "reason", "kind")
+
+
+def moved(history: History) -> History:
+    """Return a history whose contacts are anywhere, with every revision somewhere else."""
+    found: History = []
+    for key, fact in history:
+        if isinstance(fact, Contact):
+            dice = Random(f"{fact.contact_id} {fact.revision}")
+            fact = msgspec.structs.replace(
+                fact,
+                queue=dice.choice(("sales", "billing")),
+                team=dice.choice(("t1", "t2", None)),
+                reason=dice.choice(("r1", "r2", None)),
+            )
+        found.append((key, fact))
+    return found
+
+
+def test_i8_a_lines_entries_by_any_dimension_are_those_of_the_contacts_that_have_it() -> None:
+    """I8: so the groups of a line add up to it, and to revenue per contact of the same group.
+
+    Also after revisions that move a contact to another queue, say: nothing stays where it was.
+    """
+    groups: set[object] = set()
+    for seed in range(SEEDS):
+        _, policy, history = random_history(seed)
+        history = moved(history)
+        driven = run(history, policy)
+        booked: Counter[tuple[str, str, str]] = Counter()
+        credited: Counter[tuple[str, str, str]] = Counter()
+        for (key, _), entries in zip(history, driven.steps, strict=True):
+            for entry in entries:
+                is_a_chains = entry.order_id and (key, entry.contact_id) in driven.contacts
+                for name in DIMENSIONS_OF_A_CHAIN if is_a_chains else ():
+                    if entry.line not in NOT_OF_AN_ORDER:
+                        group = (entry.currency, name, getattr(entry, name))
+                        booked[group] += entry.amount_minor
+        for record in driven.contacts.values():
+            for credit in () if record.withdrawn else record.credits:
+                for name in DIMENSIONS_OF_A_CHAIN:
+                    group = (credit.currency, name, getattr(record, name))
+                    credited[group] += credit.amount_minor
+        standing = {group: amount for group, amount in booked.items() if amount}
+        assert standing == {group: amount for group, amount in credited.items() if amount}, seed
+        groups |= standing.keys()
+    assert len(groups) > 2 * len(DIMENSIONS_OF_A_CHAIN)
+
+
 def test_i9_what_was_reported_and_what_came_after_is_the_whole_recomputed() -> None:
     """I9: closed after any fact, as reported is that prefix alone; as restated is all of it.
 

@@ -12,7 +12,8 @@ from pnl.periods.job import PeriodJob
 from pnl.periods.names import parse_name
 from pnl.reports.model import Scope
 from pnl.reports.queries import Reports
-from processors.policy import Policy, PolicyBook, book_of
+from pnl.restating.restate import restate
+from processors.policy import BEGINNING, Policies, PolicyBook, book_of
 from sinks.sink import Sink
 from sinks.store import Store
 from streams import topics
@@ -36,19 +37,35 @@ TOPIC_OF = {
 class Company:
     """Journeys, sink and period job on one log, stepped by hand."""
 
-    def __init__(self, store: Store, rules: Policy, partitions: int = 2) -> None:
+    def __init__(self, store: Store, rules: Policies, partitions: int = 2) -> None:
         self.clock = ManualClock()
         self.log = MemoryLog(MemoryPlace(self.clock, partitions))
         self.store = store
         self.sink = Sink(self.log, store, code_version="test")
         self.begin(rules)
 
-    def begin(self, rules: Policy) -> None:
+    def begin(self, rules: Policies) -> None:
         """Start journeys and job by other rules, as a program does that is started again."""
         self.rules: PolicyBook = book_of(rules)
         self.worker = JourneysWorker(self.log, rules, code_version="test")
         self.job = self.new_job()
         self.reports = Reports(self.store, self.rules.newest, self.clock)
+
+    def restate(self, rules: Policies) -> None:
+        """Restate everything by other rules, accept that, and go on by them."""
+        self.worker.close()
+        done = restate(
+            self.log,
+            book_of(rules),
+            self.clock,
+            since=BEGINNING,
+            accept=True,
+            code_version="test",
+        )
+        assert done.written
+        while self.sink.step(NOW):
+            pass
+        self.begin(rules)
 
     def new_job(self) -> PeriodJob:
         """Return a period job that knows nothing of runs before."""

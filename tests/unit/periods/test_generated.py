@@ -11,11 +11,12 @@ import pytest
 
 from pnl.reports.as_reported import closings
 from pnl.reports.restatement import REASONS, SHOWN, restatement
-from processors.policy import HOUR_MS, Policy
+from processors.policy import HOUR_MS, DatedPolicy, Policies, book_of
 from processors.results import PAYROLL
 from sinks.store import Store
 from streams.facts import Cost, Period
 from tests.properties.histories import History, history_by, policy_by, shuffled_by
+from tests.properties.rulebooks import MOMENTS, changed_by
 from tests.support.books import at
 from tests.support.bulk import few_first
 from tests.support.company import Company
@@ -34,7 +35,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
         yield opened
 
 
-def founded(store: Store, rules: Policy) -> Company:
+def founded(store: Store, rules: Policies) -> Company:
     """Found a company on the emptied store, long after it all happened."""
     tables = store.query(
         "SELECT name FROM system.tables WHERE database = currentDatabase()"
@@ -98,9 +99,14 @@ def reconciles(company: Company, amounts: dict[tuple[str, str], int]) -> None:
 
 @pytest.mark.parametrize("seed", few_first(SEEDS, 2))
 def test_any_history_is_restated_with_its_causes(store: Store, seed: int) -> None:
-    """Reported stays, restated is the recount, and the causes fill the gap line by line."""
+    """Reported stays, restated is the recount, and the causes fill the gap line by line.
+
+    In every second history the rules change too, from some day on, after the period was closed.
+    """
     rng = Random(seed)
-    rules = policy_by(rng.choice)
+    rules = book_of(policy_by(rng.choice))
+    changes = [DatedPolicy(rng.choice(MOMENTS), changed_by(rng.choice))] if seed % 2 else []
+    corrected = book_of(rules.first, changes)
     # What a period came to is for the job to state here.
     drawn = [(key, fact) for key, fact in history_by(rng.choice) if not isinstance(fact, Period)]
     history: History = [*drawn, *shifts(rng)]
@@ -114,24 +120,30 @@ def test_any_history_is_restated_with_its_causes(store: Store, seed: int) -> Non
     company.close(PERIOD)
     reported = known(company)
     reconciles(company, reported)
-    learn(company, history[cut:])
+    later = rng.randrange(cut, len(history) + 1)
+    learn(company, history[cut:later])
+    if corrected != rules:
+        company.restate(corrected)
+        company.settle()
+    learn(company, history[later:])
     restated = known(company)
     reconciles(company, restated)
     closing = closings(company.store)[PERIOD]
     for currency in CURRENCIES:
         scope = company.scope(PERIOD, currency)
-        bridges, lag = restatement(company.store, rules, scope, closing)
+        bridges, lag = restatement(company.store, corrected.newest, scope, closing)
         assert lag == 0
         for line in SHOWN:
             bridge = bridges[line]
             assert bridge.reported_minor == reported.get((currency, line), 0), line
             assert bridge.restated_minor == restated.get((currency, line), 0), line
             assert set(bridge.by_reason) == set(REASONS)
-            assert bridge.by_reason["configuration"] == 0 or line in ("C2", "C7"), line
+            by_rules = bridge.by_reason["configuration"]
+            assert by_rules == 0 or corrected != rules or line in ("C2", "C7"), line
             assert bridge.by_reason["maturity"] == 0
     company.sink.close()
 
-    other = founded(store, rules)
+    other = founded(store, corrected)
     learn(other, shuffled_by(rng, history))
     assert known(other) == restated
     other.sink.close()

@@ -16,12 +16,11 @@ from pnl.reports.as_reported import closings
 from pnl.reports.model import BadRequest, Scope
 from pnl.reports.restatement import RESTATEMENT, restatement
 from pnl.reports.sheet import Asking, Sheet
-from pnl.restating.restate import restate
-from processors.policy import BEGINNING, HOUR_MS, Policy, book_of
+from processors.policy import HOUR_MS, Policy
 from processors.statement import LINES
 from streams.facts import Contact, Cost, Fact, Order
 from tests.support.books import at
-from tests.support.company import NOW, Company
+from tests.support.company import Company
 from tests.support.facts import MINUTE, contact, cost, line, order, refund
 from tests.support.store import copied_store, prepared
 
@@ -103,15 +102,7 @@ def founded(
 
 def correct_the_rate(company: Company) -> None:
     """Restate everything by the corrected rate, accept that, and go on by it."""
-    company.worker.close()
-    done = restate(
-        company.log, book_of(CORRECTED), company.clock, since=BEGINNING, accept=True,
-        code_version="test",
-    )  # fmt: skip
-    assert done.written
-    while company.sink.step(NOW):
-        pass
-    company.begin(CORRECTED)
+    company.restate(CORRECTED)
 
 
 def history(company: Company) -> dict[str, int]:

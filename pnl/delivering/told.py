@@ -49,8 +49,9 @@ def read_told(
 
 
 def records(log: EventLog, topic: str, partition: int, start: int = 0) -> Iterator[Record]:
-    """Yield the records of a partition from an offset on, up to the end it had at the call."""
+    """Yield what is kept of a partition from an offset on, up to the end it had at the call."""
     end = log.end_offsets(topic)[partition]
+    start = max(start, log.start_offsets(topic)[partition])
     while start < end:
         found = log.read(topic, partition, start, READ)
         if not found:

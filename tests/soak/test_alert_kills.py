@@ -58,7 +58,7 @@ def play(deployment: Deployment, receiver: Receiver) -> None:
         feeder.start()
         try:
             while len(kills) < KILLS:
-                moment.wait(dice.uniform(1.0, 8.0))
+                moment.wait(dice.uniform(1.0, 10.0))
                 part = dice.choice(deployment.parts)
                 kill_one(deployment, processes, part)
                 kills.append(part)

@@ -13,6 +13,7 @@ from streams.clock import ManualClock
 from streams.log import Busy
 from streams.memory_log import MemoryLog, MemoryPlace
 from streams.sqlite_log import SqliteLog
+from streams.topics import DELIVERIES, TOPICS
 from tests.unit.delivery.world import HOUR_MS, NOW, ROUTE, SECOND, START, World, alert, put
 
 AGAIN = Attempt("again", "answered 503")
@@ -239,3 +240,21 @@ def test_a_new_route_is_sent_nothing_that_did_not_name_it(world: World) -> None:
     assert world.run() == []
     assert world.passed() == 9
     assert ROUTE.name == "ops"
+
+
+def test_what_was_done_is_known_after_the_log_kept_only_the_newest_of_each(tmp_path: Path) -> None:
+    """Deliveries are compacted; the last of each alert and route is all that is asked of them."""
+    clock = ManualClock(START)
+    log = SqliteLog(tmp_path / "log", clock=clock, wait=SECOND)
+    world = World(log, clock)
+    world.destination.answers = [AGAIN] * 9
+    put(log, alert(1, subject="a"), alert(2, subject="b", quiet_until=START + HOUR_MS))
+    for _ in range(12):
+        world.run(timedelta(minutes=2))
+    assert world.told() == {(1, 1): "delivered"}
+    clock.advance(timedelta(days=2))
+    while log.trim(TOPICS[DELIVERIES], clock.now_ms()):
+        pass
+    world.again()
+    assert 1 not in world.run()
+    log.close()

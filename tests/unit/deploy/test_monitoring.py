@@ -1,5 +1,6 @@
 """Alarms that people can act on; the rules themselves are run by `deploy/check-monitoring`."""
 
+import json
 import re
 from typing import Any, Final
 
@@ -10,7 +11,10 @@ from tests.unit.deploy.files import DEPLOY, ROOT
 from tests.unit.pnl.test_docs import documented_metrics
 
 RULES: Final = DEPLOY / "prometheus" / "rules"
-OTHERS: Final = {"up", "process_start_time_seconds"}
+OTHERS: Final = {
+    *("process_start_time_seconds", "process_resident_memory_bytes"),
+    *("predict_linear", "histogram_quantile"),
+}
 THEIRS: Final = ("prometheus_", "alertmanager_")
 
 
@@ -35,6 +39,18 @@ CASES: Final = [
 ENTRIES: Final = re.split(
     r"^## ", (ROOT / "docs" / "runbook.md").read_text("utf-8"), flags=re.MULTILINE
 )
+
+
+def unknown(expression: str) -> list[str]:
+    """Return the names in an expression that neither a process nor a rule gives."""
+    bare = re.sub(r"\{[^}]*\}|\[[^]]*\]|\b(?:by|on) \([^)]*\)", "", expression)
+    names = re.findall(r"[a-z_]*:[a-z0-9_:]+|[a-z]+_[a-z_]+", bare)
+    known = {*rules("record"), *documented_metrics(), *OTHERS}
+    return [
+        name
+        for name in names
+        if name.removesuffix("_bucket") not in known and not name.startswith(THEIRS)
+    ]
 
 
 @pytest.mark.parametrize("name", sorted(ALERTS))
@@ -63,14 +79,35 @@ def test_the_runbook_has_no_entry_without_an_alarm() -> None:
 
 def test_rules_ask_for_what_there_is() -> None:
     """A name that nobody writes makes a rule that never fires."""
-    recorded = rules("record")
-    known = documented_metrics() | dict.fromkeys(OTHERS)
-    for rule in [*ALERTS.values(), *recorded.values()]:
-        bare = re.sub(r"\{[^}]*\}|\[[^]]*\]|\b(?:by|on) \([^)]*\)", "", rule["expr"])
-        for name in re.findall(r"[a-z_]*:[a-z0-9_:]+|[a-z]+_[a-z_]+", bare):
-            if name in ("predict_linear", "histogram_quantile") or name.startswith(THEIRS):
-                continue
-            assert name in recorded or name.removesuffix("_bucket") in known, name
+    for rule in [*ALERTS.values(), *rules("record").values()]:
+        assert unknown(rule["expr"]) == []
+
+
+def test_the_dashboard_asks_for_what_there_is() -> None:
+    """Each panel has a title, a unit and a question that has an answer; none lies over another."""
+    board = json.loads((DEPLOY / "grafana" / "dashboards" / "contact-pnl.json").read_text("utf-8"))
+    taken: set[tuple[int, int]] = set()
+    for panel in board["panels"]:
+        at = panel["gridPos"]
+        place = {
+            (x, y)
+            for x in range(at["x"], at["x"] + at["w"])
+            for y in range(at["y"], at["y"] + at["h"])
+        }
+        assert not taken & place
+        assert at["x"] + at["w"] <= 24
+        taken |= place
+        assert panel["title"]
+        for target in panel.get("targets", ()):
+            assert unknown(target["expr"]) == []
+            assert panel["fieldConfig"]["defaults"]["unit"]
+    assert len({panel["id"] for panel in board["panels"]}) == len(board["panels"])
+    (source,) = yaml.safe_load(
+        (DEPLOY / "grafana/provisioning/datasources/prometheus.yml").read_text("utf-8")
+    )["datasources"]
+    assert {panel["datasource"]["uid"] for panel in board["panels"] if "targets" in panel} == {
+        source["uid"]
+    }
 
 
 def test_every_role_that_is_watched_is_missed() -> None:

@@ -20,15 +20,14 @@ What Faust 0.15.3 is known to do, and what keeps it from hurting here (docs/sign
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from datetime import timedelta
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import faust
 from faust.exceptions import FaustError
 from faust.sensors.prometheus import setup_prometheus_sensors
-from faust.transport.producer import ProducerBuffer
 from faust.types import TP, EventT
 from prometheus_client import CollectorRegistry
 
@@ -43,10 +42,11 @@ from streams.signal_host import Arrived, Draft, Emitted, SignalHandler, apply_ea
 from streams.signal_steps import Table
 from streams.topics import DEAD_LETTERS
 
-BATCH: Final = 200
-BATCH_SECONDS: Final = 0.02
-"""How long records are gathered into one step: a step costs a fixed number of writes."""
-BUFFERED: Final = 100_000
+BATCH_MAX: Final = 500
+"""So many records that came during a step make the next one, since a step waits for its writes.
+
+They are gathered here: `Stream.take` may acknowledge, unhandled, what comes while it yields.
+"""
 METRICS: Final = "pnl_faust"
 _LOOK_SECONDS: Final = 0.05
 
@@ -174,8 +174,10 @@ class FaustHost:
 
     async def _main(self) -> None:
         self._lock = asyncio.Lock()
+        self._gathered: asyncio.Queue[EventT[Any]] = asyncio.Queue(BATCH_MAX)
         self._loop = asyncio.get_running_loop()
         app = self._app = self._made()
+        steps = asyncio.create_task(self._take_steps())
         try:
             await app.start()
             while not self._stopping.is_set():
@@ -183,6 +185,7 @@ class FaustHost:
                     raise LogFailed(f"Faust gave up: {app.crash_reason!r}")
                 await asyncio.sleep(_LOOK_SECONDS)
         finally:
+            steps.cancel()
             await app.stop()
 
     def _made(self) -> faust.App:
@@ -193,6 +196,9 @@ class FaustHost:
             broker_credentials=credentials_of(settings.client),
             broker_session_timeout=settings.seconds("session.timeout.ms", 45.0),
             broker_heartbeat_interval=settings.seconds("heartbeat.interval.ms", 3.0),
+            # Faust asks for more only when all it was given is taken, and leaves its group if that
+            # takes too long.
+            broker_max_poll_records=BATCH_MAX,
             broker_max_poll_interval=settings.seconds("max.poll.interval.ms", 300.0),
             consumer_auto_offset_reset="earliest",
             producer_acks=-1,
@@ -218,14 +224,12 @@ class FaustHost:
             *(settings.prefix + name for name in settings.topics), key_type=bytes, value_type=bytes
         )
 
-        async def signals(stream: faust.StreamT[bytes]) -> AsyncIterator[None]:
-            await self._consume(stream)
-            yield
+        async def signals(stream: faust.StreamT[bytes]) -> None:
+            async for event in stream.events():
+                await self._gathered.put(event)
 
         app.agent(topic, concurrency=1, name="signals")(signals)
         app.finalize()
-        # A step waits for all that it writes, so this bounds nothing but warnings.
-        cast("ProducerBuffer", app.producer.buffer).max_messages = BUFFERED
         return app
 
     def _changelog_of(self, app: faust.App) -> _ChangelogTable:
@@ -262,16 +266,17 @@ class FaustHost:
             TP(prefix + place.topic, place.partition): at for place, at in self.positions().items()
         }
 
-    async def _consume(self, stream: faust.StreamT[bytes]) -> None:
-        """Take steps; what fails ends the host, and is acknowledged by nobody who counts."""
+    async def _take_steps(self) -> None:
+        """Take steps with all that has come meanwhile; what fails ends the host."""
         try:
-            batches = cast("faust.Stream[bytes]", stream).take_events(BATCH, within=BATCH_SECONDS)
-            async for events in batches:
+            while True:
+                events = [await self._gathered.get()]
+                while not self._gathered.empty():
+                    events.append(self._gathered.get_nowait())
                 async with self._lock:
                     await self._arrived(events)
         except Exception as error:  # noqa: BLE001 - kept: who runs the host ends with it
             self._fail(error)
-            await asyncio.Event().wait()
 
     async def _ticked(self, now: Millis) -> None:
         try:
@@ -347,20 +352,26 @@ class FaustHost:
         assert changelog is not None
         generation = app.consumer_generation_id
         prefix = self._settings.prefix
-        sent = [
-            await app.producer.send(
-                prefix + each.topic, each.key, each.value, partition, None, None
-            )
-            for each in emitted
-        ]
-        await asyncio.gather(*sent)
+        await self._write(
+            partition, [(prefix + each.topic, each.key, each.value) for each in emitted]
+        )
         if app.rebalancing or app.consumer_generation_id != generation:
             return False
+        topic = changelog.changelog_topic_name
         records = table.step(positions, draft.changes)
-        await asyncio.gather(
-            *(changelog.send_changelog(partition, key, value) for key, value in records)
-        )
+        await self._write(partition, [(topic, key, value) for key, value in records])
         return True
+
+    async def _write(
+        self, partition: int, records: Sequence[tuple[str, bytes | None, bytes | None]]
+    ) -> None:
+        """Write records in their order, each (topic, key, value); return once all are kept."""
+        assert self._app is not None
+        send = self._app.producer.send
+        sent = [
+            await send(topic, key, value, partition, None, None) for topic, key, value in records
+        ]
+        await asyncio.gather(*sent)
 
     def _arrival(self, event: EventT[Any]) -> Arrived:
         message = event.message

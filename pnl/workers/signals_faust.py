@@ -101,7 +101,7 @@ class FaustSignalsRole:
     def _watch(self) -> None:
         if self._host.progress != self._progress:
             self._progress, self._moved = self._host.progress, Stopwatch()
-        if self._moved.elapsed() > self._still:
+        elif self._moved.elapsed() > self._still:
             raise LogFailed(
                 f"Faust stands still: nothing was handled for {self._still.total_seconds():.0f} "
                 "seconds, though the log answers"

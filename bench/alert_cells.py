@@ -29,6 +29,8 @@ class Cells:
     """What facts change of minutes and segments; the history of customers behind it."""
 
     def __init__(self) -> None:
+        self.measured = False
+        """Whether cells are wanted with a risk; before that only the history is."""
         self._seen: defaultdict[str, list[SeenContact]] = defaultdict(list)
         self._contacts: dict[str, Contact] = {}
         self._last: dict[str, Contact] = {}
@@ -61,7 +63,7 @@ class Cells:
         }
         if fact.customer_id is not None:
             self._last[fact.customer_id] = fact
-            if handled:
+            if handled and self.measured:
                 sums["in_contact"] = 1
                 sums["high_risk"] = int(self.risk(fact.customer_id, fact.ended_at) >= HIGH)
             seen = SeenContact(

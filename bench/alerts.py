@@ -165,6 +165,7 @@ def world(
 
     def flush() -> None:
         if facts and minute is not None:
+            publisher.measured = minute >= start
             rows = publisher.publish(minute + MINUTE_MS, facts)
             if minute >= start:
                 found.published.append((minute + MINUTE_MS, rows))
@@ -186,12 +187,18 @@ def world(
 class _Direct:
     """Publishes cells made straight of facts, as one source partition."""
 
+    measured = True
+
     def __init__(self) -> None:
         self._cells = Cells()
 
     def publish(self, at: Millis, facts: list[tuple[str, Fact]]) -> list[Row]:
         """Return what a minute's facts change, as a record of activity."""
-        cells = merged([cell for _, fact in facts for cell in self._cells.of(fact)])
+        self._cells.measured = self.measured
+        changed = [cell for _, fact in facts for cell in self._cells.of(fact)]
+        if not self.measured:
+            return []
+        cells = merged(changed)
         newest = max(event_time_of(fact) for _, fact in facts)
         record = ActivityRecord(
             epoch=1,
@@ -206,6 +213,8 @@ class _Direct:
 
 class _Journeys:
     """Publishes what journeys do."""
+
+    measured = True
 
     def __init__(self) -> None:
         self._feed = _Feed()

@@ -8,7 +8,7 @@ G-LOAD's occupancy needs shifts, which no contact tells: it stands in the guardr
 overload does to customers is told here.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from processors.conditions import HOUR_MS, Condition, Figure, Thresholds
@@ -46,13 +46,15 @@ Pane = Mapping[str, Tally]
 class Service(NamedTuple):
     """How a queue does in its last panes, against what is usual; None is what cannot be judged.
 
-    The three p-values are of longer waits, of less resolution, and of both together; 1 where that
-    cannot be judged.
+    `resolution` is that of the last 15 contacts of which it is known, `resolution_then` that of
+    the contacts whose waits are looked at. The three p-values are of longer waits, of less
+    resolution, and of both together; 1 where that cannot be judged.
     """
 
     contacts: int
     waits: Ratio | None
     resolution: Change | None
+    resolution_then: Change | None
     p_values: tuple[float, float, float]
 
 
@@ -75,24 +77,55 @@ def service_of(
             if error and ratio > 0:
                 waits = Ratio(ratio, error)
             break
-    tally = ZERO
+    same = _sum(sums.values())
+    longer = ZERO
     for pane in mine:
-        for each in pane.values():
-            tally = tally.plus(each)
-        if tally.resolved + tally.unresolved >= KNOWN_MIN:
+        longer = longer.plus(_sum(pane.values()))
+        if longer.resolved + longer.unresolved >= KNOWN_MIN:
             break
-    known, base = tally.resolved + tally.unresolved, usual.queues.get(queue, ZERO)
-    before = base.resolved + base.unresolved
-    resolution, failing = None, 1.0
-    if known >= KNOWN_MIN and before >= thresholds.sample_min and tally.unresolved >= 0:
-        pair = (tally.resolved, known), (base.resolved, before)
-        resolution = Change(
-            "resolved", tally.resolved / known, base.resolved / before, newcombe(*pair[0], *pair[1])
-        )
-        failing = binomial_p(tally.unresolved, known, (base.unresolved + 1) / (before + 2))
+    base = usual.queues.get(queue, ZERO)
+    known = base.resolved + base.unresolved >= thresholds.sample_min
+    failing = _less_resolved(longer, base) if known else None
     slow = waits.p_value if waits is not None else 1.0
-    both = together(slow, failing) if waits is not None and resolution is not None else 1.0
-    return Service(max(n, tally.chains), waits, resolution, (slow, failing, both))
+    also = _less_resolved(same, base) if known and waits is not None else None
+    return Service(
+        max(n, longer.chains),
+        waits,
+        _resolution(longer, base) if known else None,
+        _resolution(same, base) if known else None,
+        (
+            slow,
+            failing if failing is not None and _known(longer) >= KNOWN_MIN else 1.0,
+            together(slow, also) if also is not None else 1.0,
+        ),
+    )
+
+
+def _sum(tallies: Iterable[Tally]) -> Tally:
+    total = ZERO
+    for each in tallies:
+        total = total.plus(each)
+    return total
+
+
+def _known(tally: Tally) -> int:
+    return tally.resolved + tally.unresolved
+
+
+def _less_resolved(now: Tally, base: Tally) -> float | None:
+    """Return the p-value that less is resolved than usual; None where nothing is known."""
+    if _known(now) <= 0 or now.unresolved < 0:
+        return None
+    return binomial_p(now.unresolved, _known(now), (base.unresolved + 1) / (_known(base) + 2))
+
+
+def _resolution(now: Tally, base: Tally) -> Change | None:
+    """Return the change of the resolved share, with its interval; None where nothing is known."""
+    if _known(now) <= 0 or not 0 <= now.resolved <= _known(now):
+        return None
+    share, usual = now.resolved / _known(now), base.resolved / _known(base)
+    interval = newcombe(now.resolved, _known(now), base.resolved, _known(base))
+    return Change("resolved", share, usual, interval)
 
 
 def overload(
@@ -128,22 +161,22 @@ def overload(
 def _evidence(each: Service, told: Sequence[bool], t: Thresholds) -> Evidence:
     slow, failing, both = told
     ratio = each.waits.value if each.waits is not None else 1.0
-    drop, drop_low, fell = 0.0, 0.0, False
     change = each.resolution
-    if change is not None and change.interval is not None:
-        assert change.now is not None
-        assert change.before is not None
-        drop, drop_low = change.before - change.now, -change.interval.high
-        fell = change.fell
-    enough = drop * PPM > t.resolution_drop_ppm
+    low = 0.0 if change is None or change.interval is None else -change.interval.high
     if slow and ratio * 1000 >= t.wait_factor_milli:
         return "shown"
-    if failing and drop_low * PPM > t.resolution_drop_ppm:
+    if failing and low * PPM > t.resolution_drop_ppm:
         return "shown"
-    if both and enough and ratio >= _BOTH_RATIO:
+    if both and ratio >= _BOTH_RATIO and _drop(each.resolution_then) * PPM > t.resolution_drop_ppm:
         return "shown"
     waits_shown = each.waits is not None and each.waits.interval.low > 1
-    return "between" if waits_shown or fell else "quiet"
+    return "between" if waits_shown or (change is not None and change.fell) else "quiet"
+
+
+def _drop(change: Change | None) -> float:
+    if change is None or change.now is None or change.before is None:
+        return 0.0
+    return change.before - change.now
 
 
 def _overload(queue: str, each: Service, holds: bool, at: Millis, place: str) -> Condition:

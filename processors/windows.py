@@ -186,14 +186,33 @@ class Window(msgspec.Struct, frozen=True, array_like=True, gc=False):
         return window_name(self.size, self.start)
 
 
-encode_window: Final = msgspec.msgpack.Encoder().encode
+_encode_window: Final = msgspec.msgpack.Encoder().encode
 _decode_window: Final = msgspec.msgpack.Decoder(Window).decode
+_REMEMBERED: Final = 128
+_decoded: Final[dict[bytes, Window]] = {}
+"""Windows by their encoding: what is written is read again at once, and by every baseline."""
 
 
-@lru_cache(maxsize=128)
+def encode_window(window: Window) -> bytes:
+    """Return a window as bytes."""
+    value = _encode_window(window)
+    _remember(value, window)
+    return value
+
+
 def decode_window(value: bytes) -> Window:
-    """Return a window as it was encoded; remembered, as baselines read the same again and again."""
-    return _decode_window(value)
+    """Return the window that was encoded so."""
+    window = _decoded.get(value)
+    if window is None:
+        window = _decode_window(value)
+        _remember(value, window)
+    return window
+
+
+def _remember(value: bytes, window: Window) -> None:
+    if len(_decoded) >= _REMEMBERED:
+        _decoded.pop(next(iter(_decoded)), None)
+    _decoded[value] = window
 
 
 def window_name(size: WindowSize, start: Millis) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from pnl.reports.alert_words import segment_of
 from pnl.reports.sql import Queryable, Where
 from processors.conditions import DAY_MS, HOUR_MS, RuleKind
 from processors.money import PPM
@@ -75,7 +76,7 @@ def alert_trend(store: Queryable, alert: AlertRecord, currency: str) -> AlertTre
     measure = next((each for kind, each in _MEASURES.items() if kind == alert.kind), None)
     if measure is None:
         return None
-    place = dict(part.partition("=")[::2] for part in alert.subject.split(";"))
+    place = segment_of(alert.subject_kind, alert.subject)
     money = place.get("currency", alert.currency or currency)
     where = Where().also(
         "size = {size:String} AND starts_at >= fromUnixTimestamp64Milli({first:Int64})"

@@ -6,6 +6,7 @@ Law: what is not known is said to be not known, and no figure stands without its
 from typing import Final
 
 from pnl.reports import money_text
+from pnl.reports.churn_words import SIGNAL_WORDS
 from processors.alert_rules import AlertRules
 from processors.conditions import Thresholds
 from processors.signal_records import AlertFigure
@@ -34,10 +35,23 @@ def subject_words(subject_kind: str, subject: str) -> str:
     if subject_kind == "customer":
         return f"customer {subject}"
     if subject_kind == "segment":
-        parts = [part.partition("=") for part in subject.split(";") if part]
-        said = [f"{name} {value}" if value else f"no {name}" for name, _, value in parts]
+        parts = segment_of(subject_kind, subject).items()
+        said = [f"{name} {value}" if value else f"no {name}" for name, value in parts]
         return ", ".join(said) or "the whole centre"
     return subject
+
+
+def reason_words(reason: str) -> str:
+    """Return a reason as it is said: a signal of the risk has a name for people."""
+    return SIGNAL_WORDS.get(reason, reason)
+
+
+def segment_of(subject_kind: str, subject: str) -> dict[str, str]:
+    """Return a segment's dimensions with their values; nothing of what is no segment."""
+    if subject_kind != "segment":
+        return {}
+    parts = (part.partition("=") for part in subject.split(";"))
+    return {name: value for name, _, value in parts if name}
 
 
 def figure_words(figure: AlertFigure, currency: str, locale: str = money_text.LOCALE) -> str:

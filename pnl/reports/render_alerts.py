@@ -5,6 +5,7 @@ from typing import Any
 from pnl.reports.alert_words import (
     KIND_TITLES,
     figure_words,
+    reason_words,
     subject_words,
     value_words,
 )
@@ -73,7 +74,7 @@ def render_alert(found: AlertExplained, clears: str, timezone: str) -> str:
     if alert.quiet_until is not None and alert.state != "cleared":
         lines.append(f"quiet    until {moment(alert.quiet_until, timezone)}")
     lines += _section("Figures", [_figure(each, alert.currency) for each in alert.figures])
-    lines += _section("Reasons", list(alert.reasons))
+    lines += _section("Reasons", [reason_words(each) for each in alert.reasons])
     lines += _section("Contacts behind it", list(alert.contacts))
     if clears and alert.state != "cleared":
         lines += ["", clears]

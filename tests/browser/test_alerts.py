@@ -88,6 +88,17 @@ def test_a_segments_alert_shows_how_it_went(opening: Opening) -> None:
     expect(chart.locator(".p-usual-band")).to_have_count(1)
 
 
+def test_an_alert_leads_to_what_it_is_about(opening: Opening) -> None:
+    """To the customer, to each contact, and to a queue's contacts of that day."""
+    page = opening(f"/alerts/{OPEN}")
+    expect(page.locator("#p-alert").get_by_role("link", name="k-plain")).to_be_visible()
+    page.get_by_role("link", name="the customer").click()
+    expect(page.locator("h1")).to_contain_text("w-001")
+    page = opening(f"/alerts/{SEGMENT}")
+    page.get_by_role("link", name="all of 15 May 2024").click()
+    expect(page).to_have_url(re.compile(r"/contacts\?(?=.*queue=billing)(?=.*from=2024-05-15)"))
+
+
 def test_what_is_over_cannot_be_answered(opening: Opening) -> None:
     """Its page has no buttons."""
     page = opening("/alerts/cccc000000000003")

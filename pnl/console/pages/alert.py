@@ -1,5 +1,6 @@
 """One alert: its figures, the evidence behind it, what became of it, and how to answer it."""
 
+from datetime import timedelta
 from typing import Final
 
 from pnl.console.icons import icon
@@ -7,7 +8,13 @@ from pnl.console.markup import NOTHING, Html, el, join
 from pnl.console.pages.alert_chart import chart
 from pnl.console.parts import facts
 from pnl.console.view import Asked
-from pnl.reports.alert_words import KIND_TITLES, figure_words, subject_words
+from pnl.reports.alert_words import (
+    KIND_TITLES,
+    figure_words,
+    reason_words,
+    segment_of,
+    subject_words,
+)
 from pnl.reports.alerts import AlertExplained
 from processors.signal_records import AlertAction, AlertRecord, DeliveryRecord
 
@@ -131,14 +138,29 @@ def _value(asked: Asked, words: str, *, known: bool) -> Html:
 def _reasons(alert: AlertRecord) -> Html:
     if not alert.reasons:
         return NOTHING
-    listed = el("ul", *(el("li", each) for each in alert.reasons), cls="p-plain-list")
+    listed = el("ul", *(el("li", reason_words(each)) for each in alert.reasons), cls="p-plain-list")
     return join([el("h3", "Why"), listed])
 
 
 def _contacts(asked: Asked, alert: AlertRecord) -> Html:
+    segment = segment_of(alert.subject_kind, alert.subject)
     links = [
         el("a", each, href=asked.address.item_link("/contacts", each)) for each in alert.contacts
     ]
+    if alert.subject_kind == "segment" and "queue" in segment:
+        day = asked.figures.local(alert.raised_at - 1).date()
+        where = asked.address.narrowed(
+            "queue",
+            segment["queue"],
+            "/contacts",
+            from_=day.isoformat(),
+            to=(day + timedelta(days=1)).isoformat(),
+        )
+        links.append(el("a", f"all of {asked.figures.day(day)}", href=where))
+    if alert.subject_kind == "customer":
+        links.append(
+            el("a", "the customer", href=asked.address.item_link("/customers", alert.subject))
+        )
     evidence = join(links, ", ") if links else el("em", "no single contact")
     source = el("dd", alert.source or "none", cls="p-wrap p-mono")
     return join(

@@ -12,6 +12,7 @@ from pnl.reports.alert_words import (
     KIND_TITLES,
     clears_words,
     figure_words,
+    reason_words,
     subject_words,
     value_words,
 )
@@ -222,6 +223,8 @@ def test_figures_have_their_units() -> None:
     figure = AlertFigure(name="x", value=4_200, unit="minor", low=4_000, high=4_500)
     assert figure_words(figure, "GBP") == "£42.00 (£40.00 to £45.00)"
     assert subject_words("segment", "queue=billing;team=") == "queue billing, no team"
+    assert reason_words("long_wait") == "long wait, or left waiting"
+    assert reason_words("anything else") == "anything else"
 
 
 def test_each_kind_says_what_would_clear_it() -> None:

@@ -112,7 +112,7 @@ def change(ppm: int | None) -> Html:
     return el("span", probability(ppm, signed=True), cls="p-less" if ppm > 0 else "p-plus")
 
 
-def headline(name: str, value: object, under: object) -> Html:
+def headline(name: object, value: object, under: object) -> Html:
     """Return one figure of the row of headlines."""
     return el(
         "div",

@@ -67,14 +67,18 @@ def _heads(asked: Asked, value: Row | None, risk: Row | None) -> Html:
             ),
             headline("Net revenue", _money(asked, value["net_revenue_minor"]), "last 90 days"),
             headline("Contacts", figures.count(value["contacts"]), "last 90 days, handled"),
-            headline("Lifetime value", _money(asked, value["clv_minor"]), _interval(asked, value)),
+            headline(
+                join(["Lifetime value ", badge("estimated")]),
+                _money(asked, value["clv_minor"]),
+                _interval(asked, value),
+            ),
         ]
     ppm = None if risk is None else risk["risk_ppm"]
     under: object = "no order, or nothing to tell it by"
     if risk is not None:
         method = METHODS.get(risk["method"], risk["method"])
         under = join([change(risk["change_ppm"]), f" in 7 days, {method}"])
-    shown.append(headline("Risk", probability(ppm), under))
+    shown.append(headline(join(["Risk ", badge("estimated")]), probability(ppm), under))
     return heads(shown)
 
 
@@ -82,8 +86,8 @@ def _interval(asked: Asked, value: Row) -> Html:
     low, high = value["clv_minor_low"], value["clv_minor_high"]
     if low is None or high is None:
         return join(["not known"])
-    ends = f" {asked.figures.money(low, asked.currency)} to"
-    return join([badge("estimated"), ends, f" {asked.figures.money(high, asked.currency)}"])
+    ends = (asked.figures.money(end, asked.currency) for end in (low, high))
+    return join(ends, " to ")
 
 
 def _risk(asked: Asked, risk: Row | None) -> Html:

@@ -290,7 +290,7 @@ def _health(asked: Asked, quality: DataQuality, groups: ContactsReport) -> Html:
         ("Orphan refunds", figures.count(quality.orphan_refunds)),
     ]
     link = el("a", "Details", href=asked.address.link("/health"))
-    return card("p-health", "Data health", facts(pairs), more=link, width="p-w4")
+    return card("p-health", "Data health", facts(pairs), more=link, width="p-w3")
 
 
 def _statement(asked: Asked, now: Statement, before: Statement | None) -> Html:

@@ -23,7 +23,7 @@ def windows_card(asked: Asked) -> Html:
     rows = rows_of(asked.reports.sheet("live", scope, (), {}))
     if not rows:
         body = empty("No window has been told yet.")
-        return card("p-windows", title, body, width="p-w5")
+        return card("p-windows", title, body, width="p-w4")
     queues = rows_of(asked.reports.sheet("live", scope, ("queue",), {"size": "1h"}))
     shown = [head("Window"), head("Handled", "p-num"), head("Per contact", "p-num")]
     lines = [_line(asked, join([row["size"], " ", _since(asked, row)]), row) for row in rows]
@@ -33,7 +33,7 @@ def windows_card(asked: Asked) -> Html:
         for row in largest
     ]
     said = "contacts that ended in it, credited so far; 95 %"
-    return card("p-windows", title, table(title, shown, lines), said=said, width="p-w5")
+    return card("p-windows", title, table(title, shown, lines), said=said, width="p-w4")
 
 
 def _since(asked: Asked, row: Row) -> Html:
@@ -65,6 +65,6 @@ def churn_card(asked: Asked) -> Html:
         said = join(["nobody is rising; five by priority ", badge("estimated")])
     if not rows:
         body = empty("No customer has a risk yet.")
-        return card("p-churn", title, body, more=link, width="p-w7")
+        return card("p-churn", title, body, more=link, width="p-w5")
     body = customers_table(asked, rows, short=True)
-    return card("p-churn", title, body, said=said, more=link, width="p-w7")
+    return card("p-churn", title, body, said=said, more=link, width="p-w5")

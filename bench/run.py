@@ -15,11 +15,13 @@ EMBEDDED = (
     ("bench.measure", "pipeline", "100000"),
     ("bench.measure", "pipeline", "1000000"),
     ("bench.measure", "freshness", "1000", "30"),
+    ("bench.alert_latency", "one", "1000", "30"),
 )
 KAFKA = (
     ("bench.on_kafka", "journeys", "500000"),
     ("bench.sink", "100000"),
     ("bench.on_kafka", "freshness", "5000", "30"),
+    ("bench.alert_latency", "kafka", "5000", "30"),
 )
 
 

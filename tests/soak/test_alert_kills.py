@@ -26,6 +26,14 @@ SEED: Final = int(os.environ.get("SOAK_ALERT_SEED", "17"))
 PER_KILL: Final = 12
 """Customers who complain between two kills, on average."""
 END_SECONDS: Final = 120
+DELIVERY: Final = ("D0", "D1", "D2")
+STEPS: Final = {
+    "run": ("S0", "S3", *DELIVERY),
+    "journeys": ("W1", "W3", "W5", "W7", "W9", "W11"),
+    "alerts": DELIVERY,
+}
+"""Where a part may be told to die: in a commit; before an alert is sent, after it, after that is
+committed. Of signals on Faust only moments are known."""
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(300 + 30 * KILLS)]
 
@@ -39,11 +47,20 @@ def feed(log: EventLog, kills: list[str], count: int, ended: Event) -> None:
         append(log, [complains(number, SystemClock().now_ms())])
 
 
-def kill_one(deployment: Deployment, processes: dict[str, Process], part: str) -> None:
-    """Kill a part, which must have been at work, and start it again."""
+def armed(part: str, dice: Random) -> str:
+    """Return a step to die at, every other time: else a part is killed at a moment."""
+    if part not in STEPS or dice.random() < 0.5:
+        return ""
+    return f"{dice.choice(STEPS[part])}:{dice.randrange(1, 12)}:kill"
+
+
+def kill_one(
+    deployment: Deployment, processes: dict[str, Process], part: str, failpoints: str
+) -> None:
+    """Kill a part, unless a step did, and start it again; it never ends otherwise."""
     processes[part].kill()
     assert processes[part].wait() == -9, f"{part} had ended by itself"
-    processes[part] = deployment.start(part)
+    processes[part] = deployment.start(part, failpoints)
 
 
 def play(deployment: Deployment, receiver: Receiver) -> None:
@@ -60,8 +77,10 @@ def play(deployment: Deployment, receiver: Receiver) -> None:
             while len(kills) < KILLS:
                 moment.wait(dice.uniform(1.0, 10.0))
                 part = dice.choice(deployment.parts)
-                kill_one(deployment, processes, part)
+                kill_one(deployment, processes, part, armed(part, dice))
                 kills.append(part)
+            for part in deployment.parts:  # one that is armed may die once more
+                kill_one(deployment, processes, part, "")
             feeder.join()
             until(lambda: not faults(deployment.log, receiver.ids, count), END_SECONDS, "all told")
         except TimeoutError as late:

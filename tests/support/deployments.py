@@ -11,6 +11,7 @@ from pnl.datafolder import DataFolder
 from pnl.opening import open_kafka
 from pnl.settings_load import load
 from streams.clock import SystemClock
+from streams.failpoints import VARIABLE
 from streams.log import EventLog
 from streams.sqlite_log import SqliteLog
 from tests.support.kafka_broker import Cluster
@@ -26,8 +27,8 @@ class Deployment(Protocol):
     log: EventLog
     parts: tuple[str, ...]
 
-    def start(self, part: str) -> Process:
-        """Start a part."""
+    def start(self, part: str, failpoints: str = "") -> Process:
+        """Start a part, which may be armed to die at a step."""
         ...
 
 
@@ -41,13 +42,17 @@ class OneProcess:
         DataFolder(folder).prepare()
         self.log: EventLog = SqliteLog(folder / "log.sqlite", clock=SystemClock())
 
-    def start(self, part: str) -> Process:
+    def start(self, part: str, failpoints: str = "") -> Process:
         """Start it."""
         del part
         with self._said.open("ab") as said:
             command = [sys.executable, "-m", "tests.support.serving", str(self._folder)]
             return subprocess.Popen(
-                command, cwd=ROOT, env=environment(), stdout=said, stderr=subprocess.STDOUT
+                command,
+                cwd=ROOT,
+                env=environment(**{VARIABLE: failpoints}),
+                stdout=said,
+                stderr=subprocess.STDOUT,
             )
 
 
@@ -77,12 +82,16 @@ heartbeat.interval.ms = 500
             raise RuntimeError(done.stderr)
         self.log: EventLog = open_kafka(load(folder).settings, slot="test")
 
-    def start(self, part: str) -> Process:
+    def start(self, part: str, failpoints: str = "") -> Process:
         """Start a worker."""
         with (self._folder / f"{part}.txt").open("ab") as said:
             command = [*COMMAND, "worker", part, "--data", str(self._folder), "--port", "0"]
             return subprocess.Popen(
-                command, cwd=self._folder, env=environment(), stdout=said, stderr=said
+                command,
+                cwd=self._folder,
+                env=environment(**{VARIABLE: failpoints}),
+                stdout=said,
+                stderr=said,
             )
 
 

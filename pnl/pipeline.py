@@ -126,13 +126,8 @@ class Pipeline:
         measured = (self._journeys, self._sink, self._auditor)
         measures = *(role.measure for role in measured), self._measure_signals, self._measure_routes
         self._gauges = Gauges(measures, metrics)
-        self._make_routes = partial(
-            delivering_roles,
-            log,
-            alerts.routes if alerts is not None else (),
-            settings,
-            metrics,
-            clock,
+        self._make_routes: Callable[[], list[DeliveringRole]] = lambda: delivering_roles(
+            log, alerts.routes if alerts is not None else (), settings, metrics, clock
         )
         self._routes: list[DeliveringRole] = []
         self._stepped = partial(Stepping, metrics=metrics, stopping=self.stopping, health=health)

@@ -10,8 +10,9 @@ other is one more. Thresholds belong to a kind, so rules of one kind may not dif
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -41,11 +42,20 @@ _SECRET: Final = frozenset({"url", "secret"})
 
 @dataclass(frozen=True, kw_only=True)
 class AlertSettings:
-    """Whom to tell of what; `file` is None where there is none."""
+    """Whom to tell of what; `file` is None where there is none.
+
+    A variable that holds an address or a secret is looked up when a route is used: whoever only
+    reads reports need not know it.
+    """
 
     file: Path | None = None
-    routes: tuple[Route, ...] = ()
     _rules: AlertRules = field(default=DEFAULTS)
+    _routes: Callable[[], tuple[Route, ...]] = field(default=tuple, repr=False)
+
+    @cached_property
+    def routes(self) -> tuple[Route, ...]:
+        """The routes. UserError names a variable that is not set."""
+        return self._routes()
 
     def rules(self) -> AlertRules:
         """Return the rules, with their thresholds."""
@@ -90,7 +100,7 @@ def load_alerts(
         raise UserError(_sentence(file, text, error.errors()[0])) from None
     given = os.environ if environ is None else environ
     making = _Making(file, text, said, timezone, given)
-    return AlertSettings(file=file, routes=making.routes(), _rules=making.rules())
+    return AlertSettings(file=file, _rules=making.rules(), _routes=making.routes)
 
 
 class _Making:

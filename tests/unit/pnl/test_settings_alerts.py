@@ -24,7 +24,7 @@ def read(folder: Path, toml: str, variables: Mapping[str, str] | None = None) ->
 def refused(folder: Path, toml: str, variables: Mapping[str, str] | None = None) -> str:
     """Return what is said of a file that cannot be used, without its folder."""
     with pytest.raises(UserError) as error:
-        read(folder, toml, variables)
+        read(folder, toml, variables).route("ops")
     return str(error.value).replace(f"{folder}/", "")
 
 
@@ -192,6 +192,14 @@ def test_no_secret_is_shown(tmp_path: Path) -> None:
 def test_an_error_names_file_line_and_key(tmp_path: Path, toml: str, said: str) -> None:
     """Somebody who mistyped knows where to look and what there is."""
     assert refused(tmp_path, toml).removeprefix("alerts.toml, line ").startswith(said)
+
+
+def test_who_only_reads_need_not_know_the_secrets(tmp_path: Path) -> None:
+    """A variable that is not set is an error for whoever sends, not for a report."""
+    settings = read(tmp_path, '[routes.ops]\nkind = "webhook"\nurl_env = "NOT_SET"')
+    assert settings.rules() == DEFAULTS
+    with pytest.raises(UserError, match="NOT_SET, which is not set"):
+        _ = settings.routes
 
 
 def test_an_unknown_route_is_named_with_those_there_are(tmp_path: Path) -> None:

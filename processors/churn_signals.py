@@ -9,7 +9,7 @@ risk (no order) gets none. Until weights are learnt on matured labels they are f
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal, TypeAlias, get_args
+from typing import Final, Literal, NamedTuple, TypeAlias, get_args
 
 import numpy as np
 from scipy import optimize
@@ -82,8 +82,7 @@ class SeenRefund:
     occurred_at: Millis
 
 
-@dataclass(frozen=True, slots=True)
-class Observation:
+class Observation(NamedTuple):
     """A signal, when it was seen, and the fact that shows it."""
 
     signal: Signal

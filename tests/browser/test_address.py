@@ -106,3 +106,16 @@ def test_a_phone_has_its_pages_at_the_foot(opening: Opening) -> None:
     page.locator("#p-scope summary", has_text="Filters").click()
     page.get_by_role("link", name="Same days last year").click()
     page.wait_for_url("**/statement?against=same_last_year")
+
+
+def test_a_filter_that_says_nothing_of_a_risk_is_said_and_left_out(opening: Opening) -> None:
+    """Risks and windows have a queue, a team and a channel; an agent narrows only the rest."""
+    page = opening("/?agent=a01&period=all")
+    expect(page.locator("#p-churn header")).to_contain_text("not narrowed by agent")
+    expect(page.locator("#p-windows header")).to_contain_text("not narrowed by agent")
+    page.goto(page.url.partition("?")[0] + "churn?agent=a01&queue=billing&state=all")
+    expect(page.locator("#p-list header")).to_contain_text("not narrowed by agent")
+    shown = page.locator("#p-list tbody td:nth-child(7)").all_inner_texts()
+    assert {text.split()[0] for text in shown} == {"billing"}
+    page.goto(page.url.partition("churn")[0] + "customers/w-001?queue=billing")
+    expect(page.locator("h1")).to_contain_text("w-001")

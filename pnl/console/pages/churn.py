@@ -5,16 +5,16 @@ somebody asks. Everything here is estimated, and looks it; a customer without a 
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, Final
 
 from pnl.console.icons import icon
 from pnl.console.markup import NOTHING, Html, el, join
-from pnl.console.menus import chips, segments, value_name
+from pnl.console.menus import NAMES as FILTERS
+from pnl.console.menus import chips, currency_menu, filter_menu, segments, value_name
 from pnl.console.parts import badge, card, empty, head, num, table
 from pnl.console.shell import frame
 from pnl.console.view import Asked, View
-from pnl.reports.churn import LISTED_MAX
+from pnl.reports.churn import LISTED_MAX, SEGMENTS
 from pnl.reports.model import Scope
 from pnl.reports.sheet import Sheet
 
@@ -55,7 +55,17 @@ def page(asked: Asked) -> View:
                 cls="p-w4 p-stack",
             ),
         },
-        frame={**frame(asked, period=False), "p-export": _export(asked, state)},
+        frame={
+            **frame(asked, period=False, narrow=False),
+            "p-scope": el(
+                "div",
+                filter_menu(asked, names=SEGMENTS),
+                currency_menu(asked),
+                id="p-scope",
+                style="display:contents",
+            ),
+            "p-export": _export(asked, state),
+        },
         frozen=("p-list",),
     )
 
@@ -76,8 +86,18 @@ def _export(asked: Asked, state: str) -> Html:
 
 
 def everybody(asked: Asked) -> Scope:
-    """Return the scope without days: a risk is of now."""
-    return replace(asked.question.scope, start=None, end=None)
+    """Return the scope without days, for a risk is of now, and with the filters a risk has."""
+    filters = asked.question.scope.filters()
+    kept: dict[str, tuple[str, ...]] = {
+        name: values for name, values in filters.items() if name in SEGMENTS
+    }
+    return Scope(currency=asked.currency, start=None, end=None, **kept)
+
+
+def not_narrowed(asked: Asked) -> str:
+    """Return which filters of the address say nothing here; nothing if all do."""
+    others = [name for name in asked.question.scope.filters() if name not in SEGMENTS]
+    return f" not narrowed by {', '.join(FILTERS[name].lower() for name in others)}" * bool(others)
 
 
 def rows_of(sheet: Sheet) -> list[Row]:
@@ -161,7 +181,13 @@ def _heads(asked: Asked, by_queue: Sheet, score: Sheet) -> Html:
 
 
 def _list(asked: Asked, sheet: Sheet, state: str) -> Html:
-    said = join(["priority = risk \N{MULTIPLICATION SIGN} margin at stake ", badge("estimated")])
+    said = join(
+        [
+            "priority = risk \N{MULTIPLICATION SIGN} margin at stake ",
+            badge("estimated"),
+            not_narrowed(asked),
+        ]
+    )
     rows = rows_of(sheet)
     if not rows:
         link = el("a", "Show everybody", href=asked.address.link(state="all"))

@@ -11,7 +11,6 @@ from pnl.console.menus import value_name
 from pnl.console.pages.churn import (
     Row,
     change,
-    everybody,
     headline,
     heads,
     probability,
@@ -22,13 +21,14 @@ from pnl.console.parts import badge, card, empty, facts
 from pnl.console.shell import frame
 from pnl.console.view import Asked, View
 from pnl.reports.churn_words import METHOD_WORDS
+from pnl.reports.model import Scope
 
 METHODS: Final = {"bgnbd": "BG/NBD", "pnbd": "Pareto/NBD", **METHOD_WORDS}
 
 
 def page(asked: Asked) -> View:
     """Return the customer, or that there is none."""
-    name, scope = asked.address.item, everybody(asked)
+    name, scope = asked.address.item, Scope(currency=asked.currency)
     outside = frame(asked, period=False, narrow=False)
     one = {"customer": name}
     risks = rows_of(asked.reports.sheet("churn", scope, (), one))

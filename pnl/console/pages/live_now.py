@@ -8,7 +8,13 @@ from typing import Final
 
 from pnl.console.markup import Html, el, join
 from pnl.console.menus import value_name
-from pnl.console.pages.churn import Row, customers_table, everybody, rows_of
+from pnl.console.pages.churn import (
+    Row,
+    customers_table,
+    everybody,
+    not_narrowed,
+    rows_of,
+)
 from pnl.console.parts import badge, card, empty, head, num, table
 from pnl.console.view import Asked
 
@@ -32,7 +38,7 @@ def windows_card(asked: Asked) -> Html:
         _line(asked, join([el("span", "hour ", cls="p-muted"), value_name(row["queue"])]), row)
         for row in largest
     ]
-    said = "contacts that ended in it, credited so far; 95 %"
+    said = f"contacts that ended in it, credited so far; 95 %{not_narrowed(asked)}"
     return card("p-windows", title, table(title, shown, lines), said=said, width="p-w4")
 
 
@@ -58,11 +64,12 @@ def churn_card(asked: Asked) -> Html:
     """Return the five customers with most at risk among those whose risk is rising, else of all."""
     scope, title = everybody(asked), "Customers at risk"
     link = el("a", "All", href=asked.address.unfiltered("/churn"))
-    said: object = join(["rising, five by priority ", badge("estimated")])
+    rest = join([badge("estimated"), not_narrowed(asked)])
+    said = join(["rising, five by priority ", rest])
     rows = rows_of(asked.reports.sheet("churn", scope, (), {"state": "rising", "limit": LISTED}))
     if not rows:
         rows = rows_of(asked.reports.sheet("churn", scope, (), {"limit": LISTED}))
-        said = join(["nobody is rising; five by priority ", badge("estimated")])
+        said = join(["nobody is rising; five by priority ", rest])
     if not rows:
         body = empty("No customer has a risk yet.")
         return card("p-churn", title, body, more=link, width="p-w5")

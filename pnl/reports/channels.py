@@ -25,7 +25,7 @@ from pnl.reports.incremental import (
 )
 from pnl.reports.model import CONTACT_DIMENSIONS, BadRequest, Scope
 from pnl.reports.path_store import Fixed, PathStore, StoredPaths, Values, walks_of
-from pnl.reports.sheet import Asking, Cell, Row, Sheet, SheetColumn, SheetReport
+from pnl.reports.sheet import Asking, Cell, Row, Sheet, SheetColumn, SheetReport, with_interval
 from processors.path_models import (
     Ints,
     Touches,
@@ -91,9 +91,9 @@ def make(asking: Asking) -> Sheet:
             SheetColumn(f"{model}_minor", TITLES[model], "amount_minor", "DEF-MODEL", "booked")
             for model in models[1:]
         ),
-        SheetColumn("incremental_minor", "Incremental", "amount_minor", "DEF-MULT", "estimated"),
-        SheetColumn("incremental_minor_low", "from", "amount_minor", "DEF-MULT", "estimated"),
-        SheetColumn("incremental_minor_high", "to", "amount_minor", "DEF-MULT", "estimated"),
+        *with_interval(
+            SheetColumn("incremental_minor", "Incremental", "amount_minor", "DEF-MULT", "estimated")
+        ),
     ]
     notes = [NOTE]
     if rows and any(row[-1] is None and row[0] == CONTACT for row in rows):

@@ -8,7 +8,7 @@ from typing import Final
 
 from pnl.reports.contacts import daily
 from pnl.reports.model import CONTACT_DIMENSIONS, DayPoint
-from pnl.reports.sheet import Asking, Row, Sheet, SheetColumn, SheetReport
+from pnl.reports.sheet import Asking, Row, Sheet, SheetColumn, SheetReport, with_interval
 
 COLUMNS: Final = (
     SheetColumn("day", "Day", "date", "DEF-DAY"),
@@ -17,9 +17,10 @@ COLUMNS: Final = (
     SheetColumn("abandoned", "Abandoned", "count", "DEF-HANDLED"),
     SheetColumn("net_credit_minor", "Net credit", "amount_minor", "DEF-RPC", "booked"),
     SheetColumn("cost_minor", "Cost", "amount_minor", "RUL-RPC", "standard"),
-    SheetColumn("per_contact_minor", "Per contact", "amount_minor", "DEF-RPC", "booked"),
-    SheetColumn("per_contact_minor_low", "from", "amount_minor", "DEF-RPC-CI"),
-    SheetColumn("per_contact_minor_high", "to", "amount_minor", "DEF-RPC-CI"),
+    *with_interval(
+        SheetColumn("per_contact_minor", "Per contact", "amount_minor", "DEF-RPC", "booked"),
+        "DEF-RPC-CI",
+    ),
     SheetColumn("matured", "Matured", "count", "DEF-MATURE"),
 )
 

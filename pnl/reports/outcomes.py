@@ -13,7 +13,7 @@ import numpy as np
 from pnl.lifting.contrasts import Contrast, contrasts
 from pnl.lifting.from_store import CUSTOMERS_MAX, Known, known
 from pnl.reports.model import BadRequest
-from pnl.reports.sheet import Asking, Cell, Row, Sheet, SheetColumn, SheetReport
+from pnl.reports.sheet import Asking, Cell, Row, Sheet, SheetColumn, SheetReport, with_interval
 from processors.comparison import Question
 from processors.history import Bools
 from processors.lift import Effect
@@ -28,14 +28,10 @@ _FIGURES: Final = (
     SheetColumn("n_baseline", "Compared with", "count", "DEF-CTRL"),
     SheetColumn("rate_ppm", "Rate after", "ppm", "DEF-PPR", "estimated"),
     SheetColumn("baseline_ppm", "Baseline", "ppm", "DEF-CTRL", "estimated"),
-    SheetColumn("difference_ppm", "Difference", "ppm", "DEF-EFFECT", "estimated"),
-    SheetColumn("difference_ppm_low", "from", "ppm", "DEF-EFFECT", "estimated"),
-    SheetColumn("difference_ppm_high", "to", "ppm", "DEF-EFFECT", "estimated"),
+    *with_interval(SheetColumn("difference_ppm", "Difference", "ppm", "DEF-EFFECT", "estimated")),
     SheetColumn("relative_ppm", "Relative change", "ppm", "DEF-EFFECT", "estimated"),
     SheetColumn("matched_ppm", "Matched", "ppm", "DEF-CTRL"),
-    SheetColumn("placebo_ppm", "Placebo", "ppm", "DEF-PLACEBO", "estimated"),
-    SheetColumn("placebo_ppm_low", "from", "ppm", "DEF-PLACEBO", "estimated"),
-    SheetColumn("placebo_ppm_high", "to", "ppm", "DEF-PLACEBO", "estimated"),
+    *with_interval(SheetColumn("placebo_ppm", "Placebo", "ppm", "DEF-PLACEBO", "estimated")),
     SheetColumn("verdict", "Verdict", "text", "DEF-VERDICT"),
     SheetColumn("label", "Label", "text", "DEF-LABEL"),
 )

@@ -20,7 +20,7 @@ from pnl.reports.accrual import RANGE_EARNED, TERM_LENGTH, spread_entries
 from pnl.reports.as_reported import Closing, NothingReported, closing_of
 from pnl.reports.model import Scope
 from pnl.reports.period import day_number, rfc3339
-from pnl.reports.sheet import Asking, Cell, Row, Sheet, SheetColumn, SheetReport
+from pnl.reports.sheet import Asking, Cell, Row, Sheet, SheetColumn, SheetReport, with_interval
 from pnl.reports.sql import Queryable, Where, bounds_of, in_currency, in_ledger_during
 from processors.policy import DAY_MS, HOUR_MS, Policy
 from processors.results import PAYROLL
@@ -231,12 +231,8 @@ COLUMNS: Final = (
     SheetColumn("line", "Line", "text"),
     SheetColumn("title", "Title", "text"),
     SheetColumn("basis", "Basis", "text"),
-    SheetColumn("reported_minor", "As reported", "amount_minor", "DEF-REPORTED"),
-    SheetColumn("reported_minor_low", "from", "amount_minor", "DEF-REPORTED"),
-    SheetColumn("reported_minor_high", "to", "amount_minor", "DEF-REPORTED"),
-    SheetColumn("restated_minor", "As restated", "amount_minor", "DEF-RESTATED"),
-    SheetColumn("restated_minor_low", "from", "amount_minor", "DEF-RESTATED"),
-    SheetColumn("restated_minor_high", "to", "amount_minor", "DEF-RESTATED"),
+    *with_interval(SheetColumn("reported_minor", "As reported", "amount_minor", "DEF-REPORTED")),
+    *with_interval(SheetColumn("restated_minor", "As restated", "amount_minor", "DEF-RESTATED")),
     SheetColumn("difference_minor", "Difference", "amount_minor", "DEF-RESTATED"),
     *(
         SheetColumn(f"{reason}_minor", reason.title(), "amount_minor", "DEF-RESTATED")

@@ -50,6 +50,20 @@ class SheetColumn:
     basis: str = ""
 
 
+def with_interval(column: SheetColumn, ends: str = "") -> tuple[SheetColumn, ...]:
+    """Return a column and, beside it, the ends of its interval; `ends` defines these if given.
+
+    What is estimated has estimated ends; of what is known exactly the ends have no basis.
+    """
+    definition = ends or column.definition
+    basis = column.basis if column.basis == "estimated" else ""
+    return (
+        column,
+        SheetColumn(column.name + LOW, "from", column.unit, definition, basis),
+        SheetColumn(column.name + HIGH, "to", column.unit, definition, basis),
+    )
+
+
 Row: TypeAlias = tuple[Cell, ...]
 
 

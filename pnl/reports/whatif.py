@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from pnl.reports.model import BadRequest
-from pnl.reports.sheet import Asking, Cell, Row, Sheet, SheetColumn, SheetReport
+from pnl.reports.sheet import Asking, Cell, Row, Sheet, SheetColumn, SheetReport, with_interval
 from pnl.reports.whatif_reading import Measured, fees, measured
 from processors.confidence import Interval
 from processors.money import PPM
@@ -43,20 +43,18 @@ COLUMNS: Final = (
     SheetColumn("scenario", "Scenario", "text", "DEF-WHATIF"),
     SheetColumn("state", "State", "text", "DEF-OBSERVED"),
     SheetColumn("change_ppm", "Change", "ppm", "DEF-WHATIF"),
-    SheetColumn("service_level_ppm", "Service level", "ppm", "DEF-SERVICE-LEVEL", "estimated"),
-    SheetColumn("service_level_ppm_low", "from", "ppm", "DEF-SERVICE-LEVEL", "estimated"),
-    SheetColumn("service_level_ppm_high", "to", "ppm", "DEF-SERVICE-LEVEL", "estimated"),
-    SheetColumn("abandon_ppm", "Gave up", "ppm", "DEF-GAVE-UP", "estimated"),
-    SheetColumn("abandon_ppm_low", "from", "ppm", "DEF-GAVE-UP", "estimated"),
-    SheetColumn("abandon_ppm_high", "to", "ppm", "DEF-GAVE-UP", "estimated"),
+    *with_interval(
+        SheetColumn("service_level_ppm", "Service level", "ppm", "DEF-SERVICE-LEVEL", "estimated")
+    ),
+    *with_interval(SheetColumn("abandon_ppm", "Gave up", "ppm", "DEF-GAVE-UP", "estimated")),
     SheetColumn("outside_ppm", "Outside", "ppm", "DEF-OBSERVED"),
     SheetColumn("payroll_minor", "Pay", "amount_minor", "DEF-PAY", "standard"),
-    SheetColumn("margin_minor", "Customers' margin", "amount_minor", "DEF-WORTH", "estimated"),
-    SheetColumn("margin_minor_low", "from", "amount_minor", "DEF-WORTH", "estimated"),
-    SheetColumn("margin_minor_high", "to", "amount_minor", "DEF-WORTH", "estimated"),
-    SheetColumn("contribution_minor", "Contribution", "amount_minor", "DEF-WHATIF", "estimated"),
-    SheetColumn("contribution_minor_low", "from", "amount_minor", "DEF-WHATIF", "estimated"),
-    SheetColumn("contribution_minor_high", "to", "amount_minor", "DEF-WHATIF", "estimated"),
+    *with_interval(
+        SheetColumn("margin_minor", "Customers' margin", "amount_minor", "DEF-WORTH", "estimated")
+    ),
+    *with_interval(
+        SheetColumn("contribution_minor", "Contribution", "amount_minor", "DEF-WHATIF", "estimated")
+    ),
 )
 _UNKNOWN: Final = (None,) * (len(COLUMNS) - 3)
 

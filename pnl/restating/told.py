@@ -1,7 +1,9 @@
 """What a restatement comes to, in words and sheets."""
 
 import json
+from typing import Literal
 
+from pnl.errors import UserError
 from pnl.reports.sheet import Sheet
 from pnl.reports.sheet_json import sheet_csv, sheet_json
 from pnl.reports.sheet_text import sheet_table
@@ -36,6 +38,22 @@ def sheets_of(done: Restatement) -> list[Sheet]:
     notes = notes_of(done)
     currencies = done.figures.currencies() or [done.book.currency]
     return [done.figures.sheet(currency, done.as_of, notes) for currency in currencies]
+
+
+def file_of(done: Restatement, shown: Literal["parquet", "xlsx"], currency: str | None) -> bytes:
+    """Return one currency's sheet as a file; UserError where there are several and none is named.
+
+    The libraries are loaded when they are needed.
+    """
+    from pnl.reports.render import file_of as written
+
+    sheets = {sheet.scope.currency: sheet for sheet in sheets_of(done)}
+    if currency is None and len(sheets) == 1:
+        currency = next(iter(sheets))
+    if currency not in sheets:
+        listed = ", ".join(sheets)
+        raise UserError(f"A {shown} file holds one currency: give --currency, one of {listed}.")
+    return written(sheets[currency], None, shown)
 
 
 def render(done: Restatement, shown: str) -> str:

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as parquet  # type: ignore[import-untyped]
 import pytest
 
 from pnl.errors import Exit
@@ -67,6 +68,12 @@ def test_new_rules_are_refused_shown_and_booked_with_consent(books: Path) -> Non
     assert (late.returncode, late.stdout) == (Exit.MISTAKE, "")
     shown = restated(books)
     assert not shown["written"]
+    in_file = ("--format", "parquet", "--out", "shown.parquet")
+    assert pnl("restate", "--from", FROM, *in_file, cwd=books).returncode == Exit.OK
+    rows = parquet.read_table(books / "shown.parquet").to_pylist()
+    assert len(rows) == len(shown["sheets"][0]["rows"])
+    dollars = pnl("restate", "--from", FROM, *in_file, "--currency", "USD", cwd=books)
+    assert (dollars.returncode, "one of GBP" in dollars.stderr) == (Exit.MISTAKE, True)
     accepted = restated(books, "--accept")
     assert accepted["written"]
     assert differences_of(accepted) == differences_of(shown)

@@ -1,6 +1,8 @@
 """Damage in the store is found by the laws of the store, which the auditor looks at twice."""
 
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,7 @@ from sinks.store import Store
 from sinks.verify import verify_moving
 from streams.log import TopicPartition
 from streams.topics import LEDGER
-from tests.auditor.world import World, laws, made
+from tests.auditor.world import RULES, World, laws, made
 from tests.support.store import copied_store, prepared
 from tests.support.stored import copy
 
@@ -32,6 +34,8 @@ def stored(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         yield opened
 
 
+HOURLY = replace(RULES, store_every=timedelta(hours=1))
+"""The store's laws are looked at once, and what does not hold once more, as it is at work."""
 PLANTED = {
     "an identity lies in another month": (
         (
@@ -71,7 +75,7 @@ PLANTED = {
 
 def test_an_undamaged_store_raises_no_alarm(world: World, stored: Store) -> None:
     """What the sink stored keeps every law."""
-    assert world.audited(stored) == []
+    assert world.audited(stored, rules=HOURLY) == []
 
 
 @pytest.mark.parametrize("what", list(PLANTED))
@@ -79,7 +83,7 @@ def test_what_is_planted_in_the_store_is_found(world: World, stored: Store, what
     """Damage is found by the law that speaks of it."""
     statement, law = PLANTED[what]
     stored.command(statement)
-    assert law in laws(world.audited(stored))
+    assert law in laws(world.audited(stored, rules=HOURLY))
 
 
 def test_what_is_only_on_its_way_is_no_finding(stored: Store) -> None:

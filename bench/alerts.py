@@ -44,6 +44,8 @@ from streams.signal_host import Arrived, Emitted
 from streams.topics import ACTIVITY, ALERTS, CHURN, INPUT_NAMES
 
 PARTITIONS: Final = 2
+STEP_MS: Final = 2 * MINUTE_MS
+"""How much of the simulated time is published at once: what is told is up to so much later."""
 ZONE: Final = "Europe/London"
 WEEK_MS: Final = 7 * DAY_MS
 BASELINE_WEEKS: Final = 4
@@ -161,21 +163,21 @@ def world(
     found = World(start, plan.end_at, outages, [], {})
     publisher: _Journeys | _Direct = _Journeys() if journeys else _Direct()
     facts: list[tuple[str, Fact]] = []
-    minute: Millis | None = None
+    step: Millis | None = None
 
     def flush() -> None:
-        if facts and minute is not None:
-            publisher.measured = minute >= start
-            rows = publisher.publish(minute + MINUTE_MS, facts)
-            if minute >= start:
-                found.published.append((minute + MINUTE_MS, rows))
+        if facts and step is not None:
+            publisher.measured = step >= start
+            rows = publisher.publish(step + STEP_MS, facts)
+            if step >= start:
+                found.published.append((step + STEP_MS, rows))
             facts.clear()
 
     for topic, fact in run.events():
         at = event_time_of(fact)
-        if minute is None or at // MINUTE_MS * MINUTE_MS != minute:
+        if step is None or at // STEP_MS * STEP_MS != step:
             flush()
-            minute = at // MINUTE_MS * MINUTE_MS
+            step = at // STEP_MS * STEP_MS
         if isinstance(fact, Contact):
             span = (fact.started_at, fact.ended_at)
             found.contacts.setdefault(fact.queue, []).append(span)

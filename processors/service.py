@@ -36,8 +36,6 @@ KNOWN_MIN: Final = 15
 """Of so many contacts it must be known what became of them; the test is exact at any number."""
 _BOTH_RATIO: Final = 1.5
 """Where waits and resolution are told together, waits are at least this many times the usual."""
-_WIDTH_MS: Final = 30 * 60_000
-"""How wide a window usually is: so many independent ones fit into a week."""
 
 Pane = Mapping[str, Tally]
 """The sums of five minutes by "QUEUE NUL CHANNEL"."""
@@ -138,11 +136,12 @@ def overload(
 ) -> tuple[tuple[Condition, ...], dict[str, Held]]:
     """Decide for every queue whether waits are long or too little is resolved, by the last panes.
 
-    Three tests are made (waits, resolution, both together), so each has a third of the level.
+    Each queue has its own level: a look reaches back two hours at most, so a week holds 84 that
+    share nothing. Benjamini and Hochberg's rate is that of all queues together.
     """
     held = dict(before)
     found = {queue: service_of(queue, panes, usual, at, thresholds) for queue in usual.queues}
-    q = level(thresholds.false_discovery_ppm, _WIDTH_MS) / 3
+    q = level(thresholds.false_discovery_ppm, REACH_MS) * len(found)
     told = [
         discoveries({queue: each.p_values[test] for queue, each in found.items()}, q)
         for test in range(3)

@@ -286,4 +286,5 @@ CHANNELS: Final = SheetReport(
     definitions=DEFINITIONS,
     filters=("product_class",),
     optional=("channel",),
+    converts="orders",
 )

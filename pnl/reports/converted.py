@@ -23,6 +23,7 @@ from pnl.reports.sql import (
     Where,
     bounds_of,
     dimension_columns,
+    during,
     filtered,
     in_ledger_during,
 )
@@ -44,6 +45,9 @@ _MEMO_LINES: Final[Mapping[str, tuple[str, ...]]] = {
 _ALL: Final = ()
 ROWS_MAX: Final = 1_000_000
 Key = tuple[str, ...]
+NO_RATE_OF_ORDERS: Final = (
+    "{count:,} orders have no rate for their day: all amounts are null; see `pnl rates list`."
+)
 NO_RATE: Final = "{count:,} entries have no rate for their day: {what}; see `pnl rates list`."
 
 
@@ -219,6 +223,22 @@ def converted_cohort(
     return replace(sheet, notes=notes, label=sheet.label or "converted")
 
 
+def converted_orders(asking: Asking, make: Callable[[Queryable, Policy], Sheet]) -> Sheet:
+    """Return a sheet whose money is that of orders placed in the scope, converted.
+
+    If any of them has no rate, every amount of it is null, and a note counts them.
+    """
+    ours = ConvertedLedger(asking.store, asking.scope.currency, asking.policy.timezone)
+    sheet = make(ours, asking.policy)
+    where = during(Where(("unrated",)), "occurred_at", asking.bounds)
+    (row,) = ours.query(f"SELECT count() AS n FROM v_attributions WHERE {where}", where.parameters)
+    notes = (*sheet.notes, "Every credit is converted at the rate of its order's day.")
+    if row["n"]:
+        notes = (*notes, NO_RATE_OF_ORDERS.format(count=row["n"]))
+        sheet = _without_money(sheet)
+    return replace(sheet, notes=notes, label=sheet.label or "converted")
+
+
 def _without_money(sheet: Sheet) -> Sheet:
     money = [column.unit == "amount_minor" for column in sheet.columns]
 
@@ -244,9 +264,10 @@ def converted_report(name: str, asking: Asking) -> Sheet:
     report = sheet_report(name)
     if not report.converts:
         raise BadRequest(f"{name} is made in one currency: it takes no --convert.")
-    return converted_cohort(
-        store,
-        policy,
-        scope,
-        lambda store, policy: report.asked(replace(asking, store=store, policy=policy)),
-    )
+
+    def made(store: Queryable, policy: Policy) -> Sheet:
+        return report.asked(replace(asking, store=store, policy=policy))
+
+    if report.converts == "orders":
+        return converted_orders(asking, made)
+    return converted_cohort(store, policy, scope, made)

@@ -53,5 +53,5 @@ DAILY: Final = SheetReport(
     summary="What the contacts that ended on each day brought and cost, with an interval.",
     make=make,
     filters=CONTACT_DIMENSIONS,
-    converts=True,
+    converts="chains",
 )

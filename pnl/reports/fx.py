@@ -21,6 +21,7 @@ from pnl.reports.sql import Queryable, Row
 from streams.currencies import EXPONENTS
 
 _LEDGER: Final = "v_ledger"
+_VECTORS: Final = "v_attributions"
 _ROLLUP: Final = "rollup"
 _ONE: Final = 10**10
 _TO: Final = "{fx_to:String}"
@@ -125,15 +126,47 @@ def converted_ledger() -> str:
     )
 
 
+def converted_attributions() -> str:
+    """Return the query that stands for `v_attributions`, with all amounts in one currency.
+
+    Each class and each credit is converted by itself at the rate of the order's day; what rounding
+    leaves between them is unattributed. Where there was no rate (`unrated`) all amounts are 0.
+    """
+    dated = (
+        f"SELECT vector.*, vector.currency = {_TO} AS is_ours,"
+        " toString(vector.currency) AS currency_text,"
+        f" {_day('vector.occurred_at')} AS order_day FROM {_VECTORS} AS vector"
+    )
+    rated = (
+        f"SELECT * FROM ({dated}) AS dated"
+        f" LEFT JOIN ({_named('at')}) AS at ON currency_text = at_currency AND order_day = at_day"
+    )
+    each = {
+        name: f"arrayMap(each -> toInt64({_converted('each', 'at')}), {name})"
+        for name in ("credits_minor", "class_gross_minor", "class_net_minor")
+    }
+    net = f"toInt64(arraySum({each['class_net_minor']}))"
+    listed = ", ".join(f"{value} AS {name}" for name, value in each.items())
+    return (
+        f"SELECT * REPLACE ({listed}, {net} AS net_minor, {_TO} AS currency,"
+        f" toInt64(arraySum({each['class_gross_minor']})) AS gross_minor,"
+        f" {net} - toInt64(arraySum({each['credits_minor']})) AS unattributed_minor),"
+        f" NOT is_ours AND at_den = 0 AS unrated FROM ({rated})"
+    )
+
+
 class ConvertedLedger:
-    """A store whose ledger is in one currency; all else is as it is.
+    """A store whose ledger and credit vectors are in one currency; all else is as it is.
 
     Roll-ups are sums of amounts as they were booked, so for us there are none.
     """
 
     def __init__(self, store: Queryable, currency: str, timezone: str) -> None:
         self._store = store
-        self._ledger = f"({converted_ledger()})"
+        self._ours = {
+            _LEDGER: f"({converted_ledger()})",
+            _VECTORS: f"({converted_attributions()})",
+        }
         self._known: dict[str, Any] = {
             "fx_to": currency,
             "fx_zone": timezone,
@@ -156,4 +189,4 @@ class ConvertedLedger:
         return self._store.integers(columns, self._rewritten(rows), known)
 
     def _rewritten(self, sql: str) -> str:
-        return re.sub(rf"\b{_LEDGER}\b", lambda _: self._ledger, sql)
+        return re.sub(rf"\b({_LEDGER}|{_VECTORS})\b", lambda found: self._ours[found[1]], sql)

@@ -263,5 +263,5 @@ REVENUE: Final = SheetReport(
     },
     filters=(*CONTACT_DIMENSIONS, "product_class"),
     views=_CHOICES["view"],
-    converts=True,
+    converts="chains",
 )

@@ -198,8 +198,9 @@ class SheetReport:
     `definitions`: id -> what it means, of the ids this report brings along. `views`: what the
     option `view` takes, the default first, where it chooses the columns. `optional`: columns that
     other options or dimensions leave out.
-    `converts`: its money is that of chains that ended in the scope, read by `pnl.reports.cohort`,
-    so it can be had in another currency (DEF-FX).
+    `converts`: whose money it shows, so that it can be had in another currency (DEF-FX): of chains
+    that ended in the scope, read by `pnl.reports.cohort`; or of orders placed in it, read from
+    their credit vectors.
     """
 
     name: str
@@ -212,7 +213,7 @@ class SheetReport:
     filters: tuple[str, ...] = ()
     views: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
-    converts: bool = False
+    converts: Literal["", "chains", "orders"] = ""
 
     def asked(self, asking: Asking) -> Sheet:
         """Return the sheet. BadRequest says which part of the question it cannot obey."""

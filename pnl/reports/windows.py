@@ -117,4 +117,5 @@ WINDOWS: Final = SheetReport(
     },
     filters=("product_class",),
     optional=("channel", *(f"within_{name}_minor" for name in WINDOWS_DEFAULT.split(","))),
+    converts="orders",
 )

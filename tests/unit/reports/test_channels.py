@@ -10,14 +10,22 @@ import msgspec
 import pytest
 
 from pnl.reports.channels import CHANNEL_MODELS, CHANNELS
+from pnl.reports.converted import converted_report
 from pnl.reports.explain import explain_order
 from pnl.reports.model import BadRequest, Scope
 from pnl.reports.sheet import Asking, Sheet
 from processors.attribution import shares
 from processors.policy import MODELS, Policy
-from processors.results import AttributionRecord, ClassNet, ContactRecord, Credit, PathContact
+from processors.results import (
+    AttributionRecord,
+    ClassNet,
+    ContactRecord,
+    Credit,
+    PathContact,
+    RateRecord,
+)
 from sinks.store import Store
-from tests.support.books import Books, at, chain
+from tests.support.books import Books, at, chain, day
 
 DAY = 86_400_000
 POLICY = Policy(lookback_ms_by_class={"upgrade": 7 * DAY})
@@ -246,6 +254,40 @@ def test_range_class_and_currency_choose_the_orders(books: Books, store: Store) 
     upgrades = replace(GBP, product_class=("upgrade",))
     assert column(sheet(store, upgrades, model="last"), "last_minor")["total", None] == 0
     assert column(sheet(store, Scope(currency="EUR")), "live_minor")["total", None] == 0
+
+
+def test_orders_of_other_currencies_are_converted_with_their_credits(
+    books: Books, store: Store
+) -> None:
+    """As if they had been made in ours at the day's rate, under any model; null without a rate."""
+    first, last = chain("c1", "2024-06-01", channel="chat"), chain("c2", "2024-06-02")
+    ours = placed("o1", "2024-06-03", [first, last], 800, gross=800)
+    theirs = placed("o1", "2024-06-03", [first, last], 1000)
+    books.put(first, last, placed("o2", "2024-06-03", [first], 300, gross=300), ours)
+    options = {"model": "all", "incremental": "off"}
+    expected = sheet(store, GBP, ("channel",), **options)
+    books.put(msgspec.structs.replace(theirs, currency="USD", revision=2))
+    asking = Asking(
+        store=store,
+        policy=POLICY,
+        as_of=at("2024-12-31"),
+        scope=GBP,
+        by=("channel",),
+        options=options,
+    )
+    lacking = converted_report("channels", asking)
+    assert "1 orders have no rate" in lacking.notes[-1]
+    assert all(cell is None for row in lacking.rows for cell in row[2:])
+    rate = RateRecord(day=day("2024-06-03"), base="USD", quote="GBP", rate_e10=8 * 10**9)
+    books.put(rate)
+    found = converted_report("channels", asking)
+    assert (found.rows, found.total) == (expected.rows, expected.total)
+    assert found.label == "converted"
+    windows = converted_report("windows", replace(asking, options={}))
+    assert windows.total is not None
+    assert 1100 in windows.total
+    with pytest.raises(BadRequest, match="made in one currency"):
+        converted_report("outcomes", replace(asking, options={}))
 
 
 def test_an_unknown_model_is_said(store: Store) -> None:

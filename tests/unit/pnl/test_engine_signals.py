@@ -8,11 +8,14 @@ import msgspec
 import pytest
 
 from pnl.engine import JourneysHandler, JourneysWorker
+from pnl.repairing.state import rebuilt
+from processors.items import RISK, RiskItem
 from processors.live_churn import LiveModel
 from processors.policy import Policy
 from processors.repeat_bgnbd import BgNbd
 from processors.repeat_models import TimeUnit
 from processors.signal_records import ActivityRecord, ChurnRecord, Sums
+from processors.state_codec import decode_customer, item_key
 from sinks.store import Store
 from streams import topics
 from streams.codec import encode
@@ -173,3 +176,16 @@ def test_the_store_has_the_latest_risk_of_each_customer(store: Store) -> None:
         name: record.risk_ppm for name, record in latest.items()
     }
     assert all(row["record_version"] == latest[row["customer_id"]].version for row in rows)
+
+
+def test_a_state_worked_out_anew_knows_what_was_told_of_each_risk() -> None:
+    """No fact says it: without it versions would begin again, behind those that are stored."""
+    log = traded()
+    for number, records in enumerate(churn(log)):
+        ends = {topic: log.end_offsets(topic)[number] for topic in topics.INPUT_NAMES}
+        rows = rebuilt(log, Policy(), number, ends, "test")  # type: ignore[arg-type]
+        latest = {record.customer_id: record for record in records}
+        for name, record in latest.items():
+            key = item_key(name, RISK)
+            risk = decode_customer(name, [(key, rows[key])]).risk
+            assert risk == RiskItem(record.version, record.risk_ppm, record.high)

@@ -101,6 +101,8 @@ def test_a_server_counts_its_log_again(tmp_path: Path, monkeypatch: pytest.Monke
     """In a thread of its own; when it ends it keeps how far it came."""
     monkeypatch.setattr(pipeline, "Seldom", lambda make: Seldom(make, share=0.99, first=NOW))
     monkeypatch.setattr("pnl.workers.seldom.REST_MIN", NOW)
+    # A store that a slow stop leaves open is in the way of every test after this one.
+    monkeypatch.setattr(pipeline, "JOIN_MAX", timedelta(minutes=2))
     (tmp_path / "pnl.toml").write_text("", "utf-8")
     folder = DataFolder(tmp_path)
     folder.prepare()

@@ -87,6 +87,11 @@ EARNED = "line = 'A1b' AND amount_minor != 0"
 NO_EXCEPTIONS = """[] AS exception_dispositions, [] AS exception_starts, [] AS exception_ends,
 0 AS duplicate, 0 AS late"""
 
+SUMMED = """INSERT INTO rollup_editions (about, source, last_block, blocks, as_of)
+WITH (SELECT uuid FROM system.tables
+    WHERE database = currentDatabase() AND name = '{0}') AS source
+SELECT '{0}', source, max(max_block_number), sum(max_block_number - min_block_number + 1), 0
+FROM system.parts WHERE database = currentDatabase() AND table = '{0}' AND active"""
 DAMAGE: dict[str, tuple[str, set[str]]] = {
     "an entry is lost": (
         "DELETE FROM ledger WHERE line = 'unattributed'",
@@ -205,6 +210,8 @@ DAMAGE: dict[str, tuple[str, set[str]]] = {
         GROUP BY partition""",
         {"A6"},
     ),
+    "sums of contacts are said to be there": (SUMMED.format("contacts"), {"A8"}),
+    "sums of order facts are said to be there": (SUMMED.format("orders"), {"A9"}),
 }
 
 

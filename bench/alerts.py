@@ -7,7 +7,8 @@ Each seed is run twice: quiet, and with an outage a week, in one queue after the
 JSON: how many segment-weeks alert when nothing happened, by kind; and how long after an outage
 could be seen it was told.
 
-An outage can be seen once 30 contacts that began in it have ended: fewer are no sample.
+An outage can be seen once one who knows when it began would tell it, by the waits of all contacts
+that ended since (30 at least) and by the same level.
 """
 
 import argparse
@@ -33,9 +34,12 @@ from pnl.simulator.generator import plan as generator_plan
 from pnl.simulator.run import Run
 from processors.alert_rules import DEFAULTS, AlertRules
 from processors.conditions import DAY_MS, HOUR_MS, MINUTE_MS, Thresholds
+from processors.detecting import Ratio
+from processors.service import watch_level
 from processors.signal_records import ActivityRecord, AlertRecord
 from processors.signals import Signals
-from processors.windows import WindowRules
+from processors.usual import Usual, standing
+from processors.windows import Tally, WindowRules, delta_of
 from streams.codec import encode
 from streams.facts import Contact, Fact, Millis, event_time_of, key_of
 from streams.log import Outgoing, Record, TopicPartition
@@ -122,15 +126,6 @@ class World:
     outages: tuple[Outage, ...]
     published: list[tuple[Millis, list[Row]]]
     contacts: dict[str, list[tuple[Millis, Millis]]]
-
-    def visible_at(self, outage: Outage) -> Millis | None:
-        """Return when 30 contacts that began in an outage had ended; None if so many never did."""
-        ends = sorted(
-            ended
-            for began, ended in self.contacts.get(outage.queue, ())
-            if outage.start <= began < outage.end
-        )
-        return ends[SEEN - 1] if len(ends) >= SEEN and ends[SEEN - 1] <= outage.end else None
 
 
 def weekly(start: Millis, weeks: int, seed: int) -> tuple[Outage, ...]:
@@ -246,6 +241,8 @@ class Told:
     alerts: list[tuple[Millis, AlertRecord]] = field(default_factory=list)
     state_bytes: int = 0
     keys_max: int = 0
+    detectable: dict[Outage, Millis] = field(default_factory=dict)
+    """When one who knows that an outage began would tell it, by all that ended since."""
 
     def raised(self, kind: str) -> list[tuple[Millis, AlertRecord]]:
         """Return those raised, of a kind."""
@@ -258,6 +255,7 @@ def signals(found: World, rules: AlertRules) -> Told:
     states: list[dict[str, bytes]] = [{} for _ in range(PARTITIONS)]
     offsets: Counter[tuple[str, int]] = Counter()
     told = Told()
+    since: dict[Outage, dict[str, Tally]] = {outage: {} for outage in found.outages}
 
     def note(at: Millis, emitted: Sequence[Emitted]) -> None:
         for each in emitted:
@@ -275,9 +273,35 @@ def signals(found: World, rules: AlertRules) -> Told:
             arrived = Arrived(topic, partition, offsets[place], 1, at, key, value)
             offsets[place] += 1
             note(at, handler.apply(states[partition], arrived))
+            if topic == ACTIVITY and value is not None:
+                for outage, sums in since.items():
+                    if outage.start < at <= outage.end and outage not in told.detectable:
+                        _follow(outage, sums, value)
+                        if _told_by_all(outage, sums, states[0], at, rules):
+                            told.detectable[outage] = at
     told.state_bytes = sum(len(key) + len(value) for key, value in states[0].items())
     told.keys_max = len(states[0])
     return told
+
+
+def _follow(outage: Outage, sums: dict[str, Tally], value: bytes) -> None:
+    """Add what ended in an outage's queue since it began."""
+    for cell in msgspec.json.decode(value, type=ActivityRecord).cells:
+        if cell.queue == outage.queue and cell.minute >= outage.start:
+            place = f"{cell.queue}\0{cell.channel}"
+            sums[place] = sums.get(place, Tally()).plus(delta_of(cell).tally)
+
+
+def _told_by_all(
+    outage: Outage, sums: dict[str, Tally], state: dict[str, bytes], at: Millis, rules: AlertRules
+) -> bool:
+    usual = msgspec.msgpack.decode(state["usual"], type=Usual)
+    hour = usual.hour(at)
+    n, ratio = standing(sums, usual.waits, hour).get(outage.queue, (0, 0.0))
+    error = usual.log_error(outage.queue, hour, n)
+    if n < SEEN or not error or ratio * 1000 < rules.thresholds.wait_factor_milli:
+        return False
+    return Ratio(ratio, error).p_value <= watch_level(rules.thresholds)
 
 
 SEGMENT_KINDS: Final = (
@@ -311,7 +335,7 @@ def outages_seen(found: World, told: Told) -> dict[str, Any]:
     missed, hidden = [], 0
     raised = told.raised("overload")
     for outage in found.outages:
-        visible = found.visible_at(outage)
+        visible = told.detectable.get(outage)
         if visible is None:
             hidden += 1
             continue

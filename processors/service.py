@@ -36,6 +36,7 @@ KNOWN_MIN: Final = 15
 """Of so many contacts it must be known what became of them; the test is exact at any number."""
 _BOTH_RATIO: Final = 1.5
 """Where waits and resolution are told together, waits are at least this many times the usual."""
+_WIDTH_MS: Final = 30 * 60_000
 
 Pane = Mapping[str, Tally]
 """The sums of five minutes by "QUEUE NUL CHANNEL"."""
@@ -126,6 +127,11 @@ def _resolution(now: Tally, base: Tally) -> Change | None:
     return Change("resolved", share, usual, interval)
 
 
+def watch_level(thresholds: Thresholds) -> float:
+    """Return the level of one look at one queue."""
+    return level(thresholds.false_discovery_ppm, _WIDTH_MS)
+
+
 def overload(
     panes: Sequence[Pane],
     usual: Usual,
@@ -136,12 +142,12 @@ def overload(
 ) -> tuple[tuple[Condition, ...], dict[str, Held]]:
     """Decide for every queue whether waits are long or too little is resolved, by the last panes.
 
-    Each queue has its own level: a look reaches back two hours at most, so a week holds 84 that
-    share nothing. Benjamini and Hochberg's rate is that of all queues together.
+    Each queue has its own level, that of windows of half an hour, as wide as they usually are.
+    Benjamini and Hochberg's rate is that of all queues together.
     """
     held = dict(before)
     found = {queue: service_of(queue, panes, usual, at, thresholds) for queue in usual.queues}
-    q = level(thresholds.false_discovery_ppm, REACH_MS) * len(found)
+    q = watch_level(thresholds) * len(found)
     told = [
         discoveries({queue: each.p_values[test] for queue, each in found.items()}, q)
         for test in range(3)

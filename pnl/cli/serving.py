@@ -18,7 +18,7 @@ from pnl.datafolder import DataFolder
 from pnl.demo import Feeder, OtherDemo, Pace, parse_speed
 from pnl.demo_progress import BesideTheLog, InTheLog, Keeper
 from pnl.errors import Interrupted
-from pnl.importing import DEMO_SETTINGS, example
+from pnl.importing import DEMO_CHURN, DEMO_SETTINGS, example
 from pnl.pipeline import is_caught_up
 from pnl.reports.model import Scope
 from pnl.server import Server, hold
@@ -79,9 +79,11 @@ def _keeper(server: Server) -> Keeper:
 
 
 def _demo_settings(folder: DataFolder) -> Loaded:
-    """Give a folder without settings those of the demo; say which are used."""
+    """Give a folder without settings those of the demo, and the model fitted on its first half."""
     if settings_file(folder.path, Path()) is None:
         shutil.copyfile(example(DEMO_SETTINGS), folder.path / "pnl.toml")
+        if not folder.churn.exists():
+            shutil.copyfile(example(DEMO_CHURN), folder.churn)
     return load(folder.path)
 
 

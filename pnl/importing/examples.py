@@ -8,6 +8,7 @@ from pnl.importing.rows import ImportProblem
 INVOICES: Final = "online_retail_II_2009_2010_invoices.csv.gz"
 INVOICES_MAP: Final = "online_retail.toml"
 DEMO_SETTINGS: Final = "demo.toml"
+DEMO_CHURN: Final = "demo_churn.json"
 
 
 def example(name: str) -> Path:

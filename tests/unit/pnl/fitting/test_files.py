@@ -19,6 +19,7 @@ from pnl.fitting.live import load_live_risk, weights_of
 from pnl.fitting.model_file import SignalsPart, WeightPart, parsed, read_model, text_of
 from pnl.fitting.order_history import Columns, read_history
 from pnl.fitting.told import kept_fit, model_file
+from pnl.importing import DEMO_CHURN, example
 from processors.churn_signals import HEURISTIC
 from processors.live_churn import Bought
 from processors.policy import Policy
@@ -267,3 +268,12 @@ def test_fit_keeps_a_model_of_the_books(tmp_path: Path, capsys: pytest.CaptureFi
     model = json.loads((tmp_path / "data" / "churn.json").read_text("utf-8"))
     assert (model["label"], model["repeat"], model["customers"]) == ("observed", None, 4)
     assert outcome(["fit", "churn", "--as-of", "1999-01-01", *data]) == 2
+
+
+def test_the_model_of_the_demo_is_one_that_journeys_can_use() -> None:
+    """It is calibrated, over ninety days, and knows nothing of the year's second half."""
+    file = read_model(example(DEMO_CHURN))
+    assert file is not None
+    assert (file.as_of, file.horizon_days, file.currency) == ("2010-06-09", 90, "GBP")
+    assert file.label == "calibrated"
+    assert load_live_risk(example(DEMO_CHURN)) is not None

@@ -70,7 +70,18 @@ class Known(NamedTuple):
 class PurchaseDays:
     """The purchases and terms of the orders that a customer's items remember."""
 
-    __slots__ = ("_by_day", "_orders", "_voided", "days", "minor", "taken", "terms", "times")
+    __slots__ = (
+        "_by_day",
+        "_lasting_minor",
+        "_orders",
+        "_sold_minor",
+        "_voided",
+        "days",
+        "minor",
+        "taken",
+        "terms",
+        "times",
+    )
 
     def __init__(
         self, items: Iterable[OrderItem] = (), currency: str = "", day_of: DayOf = int
@@ -82,6 +93,9 @@ class PurchaseDays:
         # When each refund, chargeback or cancellation was made.
         self.taken: dict[str, Millis] = {}
         self.terms: dict[str, Terms] = {}
+        # Of each order with a term what it brought for the time it lasts; of each what it brought.
+        self._lasting_minor: dict[str, int] = {}
+        self._sold_minor = 0
         self._orders: dict[str, Purchase] = {}
         self._by_day: dict[Day, list[str]] = {}
         self._voided: dict[str, Purchase] = {}
@@ -101,6 +115,7 @@ class PurchaseDays:
         was = self._orders.pop(name, None)
         self._voided.pop(name, None)
         if was is not None:
+            self._sold_minor -= was.minor
             self._by_day[was.day].remove(name)
             self._recount(was.day)
         now = purchase_of(item, currency, day_of)
@@ -108,13 +123,24 @@ class PurchaseDays:
             self._voided[name] = now
         elif now is not None:
             self._orders[name] = now
+            self._sold_minor += now.minor
             self._by_day.setdefault(now.day, []).append(name)
             self._recount(now.day)
         terms = terms_of(item.booked) if order.customer_id is not None else NO_TERMS
         if terms.bought:
             self.terms[name] = terms
+            self._lasting_minor[name] = sum([term.minor for term in terms.bought])
         else:
             self.terms.pop(name, None)
+            self._lasting_minor.pop(name, None)
+
+    @property
+    def is_contractual(self) -> bool:
+        """Whether terms brought at least half of what all orders did.
+
+        The end of a small term says little of one who comes back for other things.
+        """
+        return bool(self.terms) and 2 * sum(self._lasting_minor.values()) >= self._sold_minor
 
     def _recount(self, day: Day) -> None:
         """Enter a day anew, from the orders that are purchases."""

@@ -98,7 +98,7 @@ class RiskWatch:
         `like` is one that may have the same purchases: then its base need not be worked out again.
         """
         day, model = self._day_of(at), self._model
-        if bought.terms:
+        if bought.is_contractual:
             end = bought.contract_end(known)
             if end is not None and end > day:
                 risk = 1.0 if end - day <= model.horizon_days else 0.0

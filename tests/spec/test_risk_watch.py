@@ -154,6 +154,16 @@ def test_a_contract_is_judged_by_its_end() -> None:
     assert (ended.method, ended.week_ago_ppm) == ("bgnbd", 0)
 
 
+@pytest.mark.parametrize(("term_minor", "method"), [(4999, "bgnbd"), (5000, "contract")])
+def test_a_small_term_does_not_judge_who_comes_back_for_other_things(
+    term_minor: int, method: str
+) -> None:
+    """The contract does where terms brought at least half of what the customer spent."""
+    term = line("m", term_minor, "maintenance", term_start=day(0), term_end=day(25))
+    records = told(order("o1", day(0), 5000), order("o2", day(1), lines=(term,)))
+    assert last(records).method == method
+
+
 def renewal(start: int, end: int) -> OrderLine:
     """Return the line of a term."""
     return line("l1", 36_500, "maintenance", term_start=start, term_end=end)

@@ -105,6 +105,18 @@ def _customer(record: ChurnRecord, place: str, kind: str, *, holds: bool) -> Con
     )
 
 
+AFTER: Final[Mapping[str, str]] = {
+    "unresolved": "an unresolved case",
+    "repeated": "calling again on a case",
+    "frequent": "many contacts",
+    "bad_csat": "a bad rating",
+    "complaint": "a complaint",
+    "refund": "a refund",
+    "long_wait": "a long wait",
+}
+"""Each signal of a contact in words."""
+
+
 def _headline(record: ChurnRecord, *, fading: bool) -> str:
     risk = "unknown" if record.risk_ppm is None else f"{record.risk_ppm / 10_000:.0f} %"
     if record.week_ago_ppm is None:
@@ -113,7 +125,7 @@ def _headline(record: ChurnRecord, *, fading: bool) -> str:
         moved = f", {record.week_ago_ppm / 10_000:.0f} % a week ago"
     if fading:
         return f"{record.customer_id} is fading: risk {risk}{moved}, by time alone"
-    cause = f" after {record.reasons[0].signal.replace('_', ' ')}" if record.reasons else ""
+    cause = f" after {AFTER[record.reasons[0].signal]}" if record.reasons else ""
     return f"{record.customer_id} may leave{cause}: risk {risk}{moved}"
 
 

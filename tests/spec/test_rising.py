@@ -82,7 +82,7 @@ def test_priority_is_risk_times_value() -> None:
     """What is at stake is the risk's share of the margin expected; unknown where that is."""
     (told,), _ = customer(risk(40, 20, 90), CALM, "p", T)
     assert told.value_minor == 4_000
-    assert "bad csat" in told.headline
+    assert "after a bad rating" in told.headline
     (told,), _ = customer(risk(40, 20, 90, value_minor=None), CALM, "p", T)
     assert told.value_minor is None
 

@@ -240,7 +240,7 @@ GROUP BY hour_number, {_DIMENSIONS}
 HAVING rollup_minor != ledger_minor OR rollup_entries != ledger_entries""",
     ),
     Law(
-        law_id="A6",
+        law_id="A10",
         title="monthly sums that count are the sums of the ledger's months",
         of="sums",
         counted="SELECT count() AS n FROM v_rollup_monthly",

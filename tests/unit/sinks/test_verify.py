@@ -208,7 +208,7 @@ DAMAGE: dict[str, tuple[str, set[str]]] = {
             sum(max_block_number - min_block_number + 1)
         FROM system.parts WHERE database = currentDatabase() AND table = 'ledger' AND active
         GROUP BY partition""",
-        {"A6"},
+        {"A10"},
     ),
     "sums of contacts are said to be there": (SUMMED.format("contacts"), {"A8"}),
     "sums of order facts are said to be there": (SUMMED.format("orders"), {"A9"}),

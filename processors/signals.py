@@ -23,7 +23,7 @@ from processors.alert_rules import AlertRules
 from processors.alerts import AlertMemory, Snooze, act, decide, is_open, wakes_at
 from processors.conditions import DAY_MS, HOUR_MS, Condition, Figure
 from processors.detecting import Held
-from processors.lateness import data_late, is_live
+from processors.lateness import data_late, is_live, late_sources
 from processors.rising import CALM, SegmentWatch, Watch, customer, segments
 from processors.service import REACH, missed, overload
 from processors.signal_records import (
@@ -65,7 +65,10 @@ class CustomerState(msgspec.Struct, frozen=True, array_like=True):
 
 
 class SegmentState(msgspec.Struct, frozen=True, array_like=True):
-    """What holds of segments; `judged` is the end of the newest window of each size so far."""
+    """What holds of segments; `judged` is the end of the newest window of each size so far.
+
+    `silent` are the source partitions that are late, with the event time they stopped at.
+    """
 
     judged: dict[WindowSize, Millis] = {}
     risk: dict[str, SegmentWatch] = {}
@@ -77,6 +80,7 @@ class SegmentState(msgspec.Struct, frozen=True, array_like=True):
     live: bool = False
     late: bool = False
     alarms: tuple[str, ...] = ()
+    silent: dict[int, Millis] = {}
 
 
 _Struct = TypeVar("_Struct", bound=msgspec.Struct)
@@ -347,10 +351,11 @@ class Signals:
         usual = self._usual(state, book, now)
         assert progress.position is not None
         place = f"{ACTIVITY}-0-{progress.position.offset}"
-        condition = data_late(progress.sources, usual, now, thresholds, SYSTEM, place)
-        if condition.holds or watch.late:
-            return [condition], msgspec.structs.replace(watch, late=condition.holds)
-        return [], watch
+        silent = late_sources(progress.sources, usual, now, thresholds, watch.silent)
+        if not silent and not watch.late:
+            return [], watch
+        watch = msgspec.structs.replace(watch, late=bool(silent), silent=silent)
+        return [data_late(silent, len(progress.sources), usual, now, SYSTEM, place)], watch
 
 
 def _place(arrived: Arrived) -> str:

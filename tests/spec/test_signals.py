@@ -236,6 +236,36 @@ def test_silence_is_late_only_where_contacts_should_have_come() -> None:
     assert [each.state for each in run.alerts()] == ["raised", "cleared"]
 
 
+def weeks_of_contacts(run: Run, noon: int) -> None:
+    """Send four weeks of contacts from eight to eight, and those of the last day until noon."""
+    first = noon - noon % DAY_MS - 28 * DAY_MS
+    for at in range(first, noon + 1, HOUR_MS):
+        if 8 <= at % DAY_MS // HOUR_MS < 20:
+            run.send(ACTIVITY, activity(at, ActivityCell(minute=at, chains=40)), at)
+    run.tick(noon + MINUTE_MS)
+
+
+def test_no_midnight_ends_a_silence() -> None:
+    """A feed that died on Monday is late on Tuesday too: one alert, until a newer fact comes."""
+    run, noon = Run(), MONDAY + 28 * DAY_MS + 12 * HOUR_MS
+    weeks_of_contacts(run, noon)
+    for quarter in range(1, 3 * 96):
+        run.tick(noon + quarter * 15 * MINUTE_MS)
+    assert [(each.state, each.revision) for each in run.alerts()] == [("raised", 1)]
+    back = noon + 3 * DAY_MS
+    older = activity(noon - HOUR_MS, ActivityCell(minute=noon - HOUR_MS, chains=1))
+    run.send(ACTIVITY, older, back)
+    run.tick(back + 1_000)
+    assert len(run.alerts()) == 1, "what is no newer ends nothing"
+    run.send(ACTIVITY, activity(back, ActivityCell(minute=back, chains=40)), back)
+    run.tick(back + MINUTE_MS)
+    run.tick(back + HOUR_MS)
+    first, over, second = run.alerts()
+    assert (over.state, over.revision, over.alert_id) == ("cleared", 2, first.alert_id)
+    assert (second.state, second.revision) == ("raised", 1)
+    assert second.alert_id != first.alert_id, "silence again is another alert"
+
+
 def test_what_cannot_be_read_is_refused_and_leaves_no_trace() -> None:
     """A record that is not of its contract is a dead letter, not a crash."""
     run = Run()

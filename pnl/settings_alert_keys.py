@@ -137,6 +137,8 @@ class RuleSection(Section):
 _ALL_THRESHOLDS: Final = tuple(name for names in THRESHOLDS.values() for name in names)
 WRITTEN: Final = {"late_ms": "late_minutes"}
 """How a threshold is called in the file, where it is not called the same."""
+LASTING: Final = ("hold_minutes", "clear_after_minutes")
+"""Keys that ask how long a condition held, or did not; see `processors.alert_rules.ON_CHANGE`."""
 
 
 class Common(Section):

@@ -21,12 +21,14 @@ from pydantic import SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
 from pnl.errors import UserError
-from pnl.settings_alert_keys import WRITTEN, AlertFile, RuleSection, minutes_of
+from pnl.settings_alert_keys import LASTING, WRITTEN, AlertFile, RuleSection, minutes_of
 from pnl.settings_lines import line_of
 from processors.alert_rules import (
     DEFAULTS,
+    KINDS,
     LISTED_ONLY,
     NARROWED,
+    ON_CHANGE,
     THRESHOLDS,
     AlertRule,
     AlertRules,
@@ -150,6 +152,7 @@ class _Making:
             rule = self._rule(path, section, made.get(section.name))
             self._check_thresholds(path, section, rule)
             self._check_only(path, section, rule)
+            self._check_lasting(path, section, rule)
             made[rule.name] = rule
             if not section.enabled:
                 del made[rule.name]
@@ -222,6 +225,17 @@ class _Making:
                 keys = ", ".join(f"{each}s" for each in known) or "nothing"
                 text = f"cannot narrow kind {rule.kind!r}; it can be narrowed by {keys}"
                 raise self._wrong((*path, f"{name}s"), text)
+
+    def _check_lasting(self, path: tuple[str, ...], section: RuleSection, rule: AlertRule) -> None:
+        """Refuse to wait for what is told only when it changes: nothing would end the wait."""
+        for name in LASTING:
+            if rule.kind in ON_CHANGE and getattr(section, name) is not None:
+                kinds = ", ".join(kind for kind in KINDS if kind not in ON_CHANGE)
+                text = (
+                    f"cannot be used with kind {rule.kind!r}, which is told only when it changes;"
+                    f" it can be used with {kinds}"
+                )
+                raise self._wrong((*path, name), text)
 
     def _thresholds(self, made: Mapping[str, AlertRule]) -> Thresholds:
         """Return the thresholds of all kinds; rules of one kind must agree."""

@@ -54,6 +54,11 @@ THRESHOLDS: Final[Mapping[RuleKind, tuple[str, ...]]] = {
     "reconciliation_failure": (),
 }
 """The fields of `Thresholds` that belong to a kind alone; the others hold for all."""
+ON_CHANGE: Final[frozenset[RuleKind]] = frozenset(
+    {"churn_customer", "fading", "data_late", "reconciliation_failure"}
+)
+"""Kinds whose conditions are told when they change, not again and again: how long one has held or
+not held is not looked at in between, so a rule of theirs may not wait for it."""
 THRESHOLDS_DEFAULT: Final = Thresholds()
 LISTED_ONLY: Final[frozenset[RuleKind]] = frozenset({"fading"})
 """Kinds that are listed apart: nobody has to look after them."""

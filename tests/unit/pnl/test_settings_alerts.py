@@ -194,6 +194,32 @@ def test_an_error_names_file_line_and_key(tmp_path: Path, toml: str, said: str) 
     assert refused(tmp_path, toml).removeprefix("alerts.toml, line ").startswith(said)
 
 
+@pytest.mark.parametrize("key", ["hold_minutes", "clear_after_minutes"])
+@pytest.mark.parametrize(
+    ("rule", "kind"),
+    [
+        ("churn-customer", "churn_customer"),
+        ("fading", "fading"),
+        ("data-late", "data_late"),
+        ("reconciliation-failure", "reconciliation_failure"),
+    ],
+)
+def test_no_rule_waits_for_what_is_told_only_when_it_changes(
+    tmp_path: Path, key: str, rule: str, kind: str
+) -> None:
+    """It would stay open for ever, or never be told; not even 0 is taken. Windows may wait."""
+    said = refused(tmp_path, f'[[rules]]\nname = "{rule}"\n{key} = 0')
+    assert said == (
+        f"alerts.toml, line 3: [[rules]] {key} cannot be used with kind '{kind}', which is told"
+        " only when it changes; it can be used with churn_segment, revenue_drop, pressure,"
+        " overload, unattributed_share, missed_opportunity."
+    )
+    rules = read(tmp_path, f'[[rules]]\nname = "pressure"\n{key} = 60').rules()
+    known = rules.get("pressure")
+    assert known is not None
+    assert HOUR in (known.for_ms, known.clear_after_ms)
+
+
 def test_who_only_reads_need_not_know_the_secrets(tmp_path: Path) -> None:
     """A variable that is not set is an error for whoever sends, not for a report."""
     settings = read(tmp_path, '[routes.ops]\nkind = "webhook"\nurl_env = "NOT_SET"')

@@ -4,6 +4,9 @@ Law: records are handed out only of partitions that are owned, from the offset t
 what a transaction changes here is taken over only once the broker has committed it. Safety rests
 on the broker, which refuses the offsets of an old generation and the records of an old producer;
 what we are told about lost partitions only saves work.
+
+The offsets of each transaction carry a mark that no other has: what stands committed under it tells
+that it was, also where no offset moved, as in a tick or the account of a quiet partition.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,6 +14,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
 from typing import Final
+from uuid import uuid4
 
 from streams.clock import Deadline, pause
 from streams.kafka_clients import (
@@ -167,14 +171,15 @@ class KafkaConsumer:
         self._assert_settled()
         self._assert_within(client, opened.offsets)
         opened.complete()
+        mark = uuid4().hex
         positions = [
-            Place(self._settings.prefix + at.topic, at.partition, to)
+            Place(self._settings.prefix + at.topic, at.partition, to, metadata=mark)
             for at, to in opened.offsets.items()
         ]
         try:
             self._producer.commit(positions, client.consumer_group_metadata())
         except Unresolved:
-            if not self._was_committed(client, opened.offsets):
+            if not self._was_committed(client, opened.offsets, mark):
                 raise Busy(f"group {self.group}: a commit was lost; it is made again") from None
         opened.promote()
 
@@ -188,19 +193,27 @@ class KafkaConsumer:
             raise Busy(f"group {self.group}: its partitions are given out anew")
 
     def _was_committed(
-        self, client: KafkaConsumerClient, offsets: Mapping[TopicPartition, int]
+        self, client: KafkaConsumerClient, offsets: Mapping[TopicPartition, int], mark: str
     ) -> bool:
         """Ask the broker how an unresolved transaction ended; LogFailed if it cannot be told."""
+        if not offsets:
+            raise LogFailed(
+                f"group {self.group}: a commit went unanswered that moved nothing: nobody can tell "
+                "how it ended"
+            )
         try:
-            found = self._owned.ask_committed(client, offsets)
+            marked = self._owned.ask_marked(client, offsets)
         except KafkaException as raised:
             raise LogFailed(
                 f"group {self.group}: a commit went unanswered, and so did the question how it "
                 f"ended: {error_of(raised).str()}"
             ) from raised
-        if found == dict(offsets):
+        if marked == {at: (to, mark) for at, to in offsets.items()}:
             return True
-        if all(found.get(at, before) == before for at, before in self._owned.committed.items()):
+        found = {at: to for at, (to, _) in marked.items()}
+        is_ours = any(under == mark for _, under in marked.values())
+        standing = self._owned.committed
+        if not is_ours and all(to == standing.get(at) for at, to in found.items()):
             return False
         raise LogFailed(
             f"group {self.group}: after a commit of unknown outcome the committed offsets are "

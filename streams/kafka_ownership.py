@@ -104,13 +104,20 @@ class Ownership:
         self, client: KafkaConsumerClient, places: Iterable[TopicPartition]
     ) -> dict[TopicPartition, int]:
         """Return what the group has committed, of those partitions where it has."""
+        return {place: to for place, (to, _) in self.ask_marked(client, places).items()}
+
+    def ask_marked(
+        self, client: KafkaConsumerClient, places: Iterable[TopicPartition]
+    ) -> dict[TopicPartition, tuple[int, str]]:
+        """Return what the group has committed, and the mark of the transaction that did it."""
         asked = [Place(self._prefix + place.topic, place.partition) for place in places]
         found = {}
         for place in client.committed(asked, timeout=ANSWER_SECONDS) if asked else ():
             if place.error is not None:
                 raise KafkaException(place.error)
             if place.offset != OFFSET_INVALID:
-                found[TopicPartition(self.names[place.topic], place.partition)] = place.offset
+                at = TopicPartition(self.names[place.topic], place.partition)
+                found[at] = place.offset, place.metadata or ""
         return found
 
     def close(self) -> None:

@@ -53,8 +53,8 @@ _DISTURBANCES: Final = frozenset(
 class Unresolved(Exception):
     """The broker was told to commit and nobody knows whether it did: a new producer is in place.
 
-    Its `init_transactions` has ended the transaction one way or the other, so the group's committed
-    offsets now tell which.
+    Its `init_transactions` has ended the transaction one way or the other, so the mark of the
+    group's committed offsets now tells which.
     """
 
 
@@ -152,8 +152,8 @@ class SlotProducer:
     def commit(self, positions: list[TopicPartition], metadata: Any) -> None:  # noqa: ANN401
         """Commit what was produced, and the group's offsets with it.
 
-        Raises Busy when it was aborted, Unresolved when only the committed offsets can tell; Fenced
-        and LogFailed end the process.
+        Raises Busy when it was aborted, Unresolved when only what the group has committed can
+        tell; Fenced and LogFailed end the process.
         """
         while self._producer.flush(CALL_SECONDS):
             self._assert_time_left("flush")

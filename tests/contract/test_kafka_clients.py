@@ -385,6 +385,32 @@ def test_offsets_of_a_transaction_are_committed_with_it(kafka: Kafka) -> None:
     assert offset() == 7
 
 
+def test_offsets_of_a_transaction_carry_its_mark(kafka: Kafka) -> None:
+    """The group is told it with them, also where no offset moved; that of an abort is gone."""
+    topic, producer, consumer = kafka.topic(), kafka.ready(), kafka.consumer()
+    joined({consumer: []}, topic)
+
+    def mark() -> str:
+        (found,) = consumer.committed([TopicPartition(topic, 0)], timeout=ANSWER)
+        return str(found.metadata or "")
+
+    def send_mark(mark: str) -> None:
+        producer.begin_transaction()
+        marked = TopicPartition(topic, 0, 5, metadata=mark)
+        producer.send_offsets_to_transaction([marked], consumer.consumer_group_metadata(), ANSWER)
+
+    assert mark() == ""
+    send_mark("first")
+    producer.commit_transaction(ANSWER)
+    assert mark() == "first"
+    send_mark("lost")
+    producer.abort_transaction(ANSWER)
+    assert mark() == "first"
+    send_mark("a" * 32)
+    producer.commit_transaction(ANSWER)
+    assert mark() == "a" * 32
+
+
 def test_a_former_generation_commits_nothing(kafka: Kafka) -> None:
     """Its transaction must be aborted, and can be: the producer is not to blame."""
     topic = kafka.topic(partitions=2)

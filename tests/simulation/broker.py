@@ -179,12 +179,13 @@ class Broker:
         epoch: int,
         member: Membership,
         offsets: dict[Place, int],
+        marks: dict[Place, str] | None = None,
     ) -> None:
         """Hold a group's offsets until the transaction ends."""
         known = self._known(name, producer, epoch, KafkaError.INVALID_PRODUCER_EPOCH)
         if known.state is not Ended.ONGOING or member.group not in known.groups:
             raise Refusal(KafkaError.INVALID_TXN_STATE, f"group {member.group} was not added")
-        self.groups.hold(member, producer, offsets)
+        self.groups.hold(member, producer, offsets, marks)
 
     def end(self, name: str, producer: int, epoch: int, *, commit: bool) -> None:
         """End whatever is open: answered once it is certain, not when it is done."""

@@ -180,9 +180,10 @@ class FakeConsumer:
         self._assert_open()
         places = [(at.topic, at.partition) for at in partitions]
         found = self._call(
-            "OffsetFetch", lambda: self._broker.groups.committed(self._group, places), timeout
+            "OffsetFetch", lambda: self._broker.groups.marked(self._group, places), timeout
         )
-        return [TopicPartition(*place, found.get(place, OFFSET_INVALID)) for place in places]
+        answers = [(place, *found.get(place, (OFFSET_INVALID, ""))) for place in places]
+        return [TopicPartition(*place, offset, metadata=mark) for place, offset, mark in answers]
 
     @held
     def position(self, partitions: list[TopicPartition]) -> list[TopicPartition]:

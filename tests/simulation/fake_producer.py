@@ -80,6 +80,7 @@ class _SendingOffsets:
 
     member: Membership
     offsets: dict[Place, int]
+    marks: dict[Place, str]
     deadline: float
     done: bool = False
     code: int = 0
@@ -212,7 +213,8 @@ class FakeProducer:
             return
         seconds = self._limit if timeout < 0 else min(timeout, self._limit)
         if self._sending is None:
-            self._sending = _SendingOffsets(group_metadata, offsets, self._now() + seconds)
+            marks = {(at.topic, at.partition): at.metadata or "" for at in positions}
+            self._sending = _SendingOffsets(group_metadata, offsets, marks, self._now() + seconds)
             self._requests += 1
             self._add_offsets(self._sending, self._term)
         sending = self._sending
@@ -632,7 +634,7 @@ class FakeProducer:
         self._ask(
             "TxnOffsetCommit",
             lambda: self._broker.commit_offsets(
-                name, producer, epoch, sending.member, sending.offsets
+                name, producer, epoch, sending.member, sending.offsets, sending.marks
             ),
             answered,
             f"e{epoch} {sending.member.member} gen {sending.member.generation}",

@@ -46,6 +46,8 @@ class _Group:
     round: int = 0
     offsets: dict[Place, int] = field(default_factory=dict)
     pending: dict[int, dict[Place, int]] = field(default_factory=dict)
+    marks: dict[Place, str] = field(default_factory=dict)
+    pending_marks: dict[int, dict[Place, str]] = field(default_factory=dict)
 
 
 def range_assignment(
@@ -195,7 +197,13 @@ class Groups:
 
     # Offsets
 
-    def hold(self, membership: Membership, producer: int, offsets: Mapping[Place, int]) -> None:
+    def hold(
+        self,
+        membership: Membership,
+        producer: int,
+        offsets: Mapping[Place, int],
+        marks: Mapping[Place, str] | None = None,
+    ) -> None:
         """Keep offsets until their transaction ends, if the member may commit them.
 
         Without member and generation nothing is checked: so old producers commit.
@@ -204,11 +212,15 @@ class Groups:
         if membership.member or membership.generation >= 0:
             self._validated(known, membership)
         known.pending.setdefault(producer, {}).update(offsets)
+        known.pending_marks.setdefault(producer, {}).update(
+            {place: (marks or {}).get(place, "") for place in offsets}
+        )
 
     def decide(self, group: str, producer: int, *, commit: bool) -> None:
         """End a transaction's offsets."""
         known = self._group(group)
         offsets = known.pending.pop(producer, {})
+        marks = known.pending_marks.pop(producer, {})
         if commit:
             self.went_back += [
                 f"{group}, {place}: from {known.offsets[place]} to {offset}"
@@ -216,10 +228,13 @@ class Groups:
                 if offset < known.offsets.get(place, 0)
             ]
             known.offsets.update(offsets)
+            known.marks.update(marks)
 
     def commit(self, group: str, offsets: Mapping[Place, int]) -> None:
         """Set offsets by hand, as an operator does."""
-        self._group(group).offsets.update(offsets)
+        known = self._group(group)
+        known.offsets.update(offsets)
+        known.marks.update(dict.fromkeys(offsets, ""))
 
     def committed(self, group: str, places: list[Place]) -> dict[Place, int]:
         """Return committed offsets; refused while a transaction over one of them is open."""
@@ -228,6 +243,12 @@ class Groups:
             if not pending.keys().isdisjoint(places):
                 raise Refusal(KafkaError.UNSTABLE_OFFSET_COMMIT)
         return {place: known.offsets[place] for place in places if place in known.offsets}
+
+    def marked(self, group: str, places: list[Place]) -> dict[Place, tuple[int, str]]:
+        """Return committed offsets, and the metadata they were committed with."""
+        marks = self._group(group).marks
+        found = self.committed(group, places)
+        return {place: (offset, marks.get(place, "")) for place, offset in found.items()}
 
     def offsets(self, group: str) -> dict[Place, int]:
         """Return all that is committed, whatever is pending."""

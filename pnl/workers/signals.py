@@ -1,6 +1,7 @@
 """What a worker of signals does on our runner, with its figures: embedded, or on Kafka.
 
-Law: it ticks when, and only when, all that was there at that moment has been handled.
+Law: it ticks when, and only when, all that was there at that moment has been handled: the facts
+by journeys, and then what journeys made of them here. While journeys stand still, so does time.
 """
 
 from collections.abc import Mapping, Sequence
@@ -8,6 +9,7 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Final
 
+from pnl.engine import GROUP as JOURNEYS
 from pnl.metrics import Metrics
 from pnl.workers.roles import RESTORING, Owned
 from processors.alert_rules import AlertRules
@@ -18,8 +20,8 @@ from streams.log import EventLog, TopicPartition
 from streams.runner import Runner
 from streams.signal_host import SignalHandler
 from streams.signals_on_runner import SignalsOnRunner
-from streams.ticking import EVERY, Ticker
-from streams.topics import ACTIVITY, ALERT_ACTIONS, AUDIT, CHURN
+from streams.ticking import EVERY, Ticker, Upstream
+from streams.topics import ACTIVITY, ALERT_ACTIONS, AUDIT, CHURN, INPUT_NAMES
 
 GROUP: Final = "signals"
 TOPICS: Final = (CHURN, ACTIVITY, ALERT_ACTIONS, AUDIT)
@@ -28,6 +30,11 @@ TOPICS: Final = (CHURN, ACTIVITY, ALERT_ACTIONS, AUDIT)
 def signals(rules: AlertRules, timezone: str) -> Signals:
     """Return the handler: every host runs the same."""
     return Signals(rules, WindowRules(zone=timezone))
+
+
+def journeys(log: EventLog) -> Upstream:
+    """Return who has to have read the facts before time goes on."""
+    return Upstream(log, JOURNEYS, INPUT_NAMES)
 
 
 class SignalsRole:
@@ -56,7 +63,7 @@ class SignalsRole:
             records_max=records_max,
         )
         self._owned = Owned(GROUP, log, self._consumer, metrics)
-        self._ticker = Ticker(log, topics, clock, every)
+        self._ticker = Ticker(log, topics, clock, every, journeys(log))
         self._lag = Lag(log, metrics)
         self.ticks = 0
         """How often time did its part."""

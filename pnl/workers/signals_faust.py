@@ -13,7 +13,7 @@ from typing import Final
 from pnl.errors import UserError
 from pnl.metrics import Metrics
 from pnl.workers.roles import RESTORING
-from pnl.workers.signals import TOPICS, Lag
+from pnl.workers.signals import TOPICS, Lag, journeys
 from streams.clock import Clock, Stopwatch
 from streams.faust_host import FaustHost
 from streams.faust_settings import FaustSettings, NotForFaust, credentials_of
@@ -66,7 +66,7 @@ class FaustSignalsRole:
     ) -> None:
         self._host = host
         self._metrics = metrics
-        self._ticker = Ticker(log, topics, clock, every)
+        self._ticker = Ticker(log, topics, clock, every, journeys(log))
         self._lag = Lag(log, metrics)
         self._still = still
         self._moved = Stopwatch()
@@ -99,7 +99,8 @@ class FaustSignalsRole:
             raise
 
     def _watch(self) -> None:
-        if self._host.progress != self._progress:
+        """Blame a host that stands still; not one that waits for journeys."""
+        if self._ticker.is_held or self._host.progress != self._progress:
             self._progress, self._moved = self._host.progress, Stopwatch()
         elif self._moved.elapsed() > self._still:
             raise LogFailed(

@@ -11,9 +11,9 @@ from pnl.workers.signals_faust import FaustSignalsRole, faust_settings
 from streams.clock import ManualClock
 from streams.faust_settings import FaustSettings
 from streams.kafka_settings import KafkaSettings
-from streams.log import Busy, EventLog, LogFailed, TopicPartition
+from streams.log import Busy, EventLog, LogFailed, Outgoing, TopicPartition
 from streams.memory_log import MemoryLog, MemoryPlace
-from streams.topics import CHURN, STATES
+from streams.topics import CHURN, INPUT_NAMES, ORDERS, STATES
 
 NONE = timedelta(0)
 
@@ -94,6 +94,17 @@ def test_while_the_log_does_not_answer_nobody_is_blamed() -> None:
     for _ in range(3):
         with pytest.raises(Busy):
             role.step(NONE)
+
+
+def test_a_host_that_waits_for_journeys_is_not_blamed() -> None:
+    """Facts lie there that journeys have not read: no tick, for as long as that takes."""
+    log, host = MemoryLog(MemoryPlace(ManualClock(1))), Host()
+    log.consumer("journeys", INPUT_NAMES)
+    log.append(ORDERS, [Outgoing(b"k", b"x")])
+    role = watched(host, log)
+    for _ in range(3):
+        assert role.step(NONE) == 0
+    assert host.ticks == 0
 
 
 def test_what_a_host_ended_with_ends_the_process() -> None:

@@ -2,36 +2,55 @@
 
 Law: nothing is remembered between calls but the state, which says itself how far it goes; so every
 host that gives it back gives the same alerts. Time reaches it by the log's time of a record before
-that record, and by ticks: a tick brings forward what the next record would have brought, no more.
+that record, and by ticks: a tick brings forward what the next record would have brought, and says
+alone that data is late.
 
 Churn is judged where it lies, in the customer's partition; activity, and with it every window and
-segment, in partition 0. A host ticks only once it has read to the end: a tick says that nothing
-came until then.
+segment, in partition 0. A host ticks only once journeys and it have read to the end: a tick says
+that nothing came until then.
 
 Keys: those of `window_book`, "usual", "watch" (what holds of segments), "alerts" (their memory),
-"customer ID", "wakes" (when a customer's snooze ends), "at TOPIC" (how far a topic is read).
+"customer ID", "wakes" (when a customer's snooze ends), "at TOPIC" (how far a topic is read), and
+"version"; all of them are those of `signal_state`.
 """
 
-from collections.abc import Sequence
-from functools import lru_cache
-from typing import Final, Literal, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, Literal, TypeAlias
 
 import msgspec
 
 from processors import earning
 from processors.alert_rules import AlertRules
-from processors.alerts import AlertMemory, Snooze, act, decide, is_open, wakes_at
+from processors.alerts import act, decide, is_open, wakes_at
 from processors.conditions import DAY_MS, HOUR_MS, Condition, Figure
-from processors.detecting import Held
 from processors.lateness import data_late, is_live, late_sources
-from processors.rising import CALM, SegmentWatch, Watch, customer, segments
+from processors.rising import CALM, customer, segments
 from processors.service import REACH, missed, overload
 from processors.signal_records import (
+    ActivityRecord,
     AlertAction,
     AlertRecord,
     ChurnRecord,
-    WindowSize,
     window_key,
+)
+from processors.signal_state import (
+    CustomerState,
+    SegmentState,
+    customer_of,
+    memory_of,
+    note_version,
+    position_of,
+    put_customer,
+    put_memory,
+    put_position,
+    put_usual,
+    put_watch,
+    readable,
+    set_wake,
+    usual_in,
+    wakes_in,
+    watch_of,
+    whole_rules,
 )
 from processors.usual import Usual, by_queue, usual_of
 from processors.window_book import Advanced, State, WindowBook, read_activity
@@ -56,51 +75,14 @@ class Notice(msgspec.Struct, frozen=True):
     halts: bool = False
 
 
-class CustomerState(msgspec.Struct, frozen=True, array_like=True):
-    """What is remembered of a customer: only of those who have an alert, or may get one."""
-
-    watch: Watch = CALM
-    memory: AlertMemory = AlertMemory()
-    at: Millis = 0
-
-
-class SegmentState(msgspec.Struct, frozen=True, array_like=True):
-    """What holds of segments; `judged` is the end of the newest window of each size so far.
-
-    `silent` are the source partitions that are late, with the event time they stopped at.
-    """
-
-    judged: dict[WindowSize, Millis] = {}
-    risk: dict[str, SegmentWatch] = {}
-    service: dict[str, Held] = {}
-    offers: dict[str, Held] = {}
-    revenue: dict[str, Held] = {}
-    pressed: dict[str, Held] = {}
-    unearned: dict[str, Held] = {}
-    live: bool = False
-    late: bool = False
-    alarms: tuple[str, ...] = ()
-    silent: dict[int, Millis] = {}
-
-
-_Struct = TypeVar("_Struct", bound=msgspec.Struct)
-_pack: Final = msgspec.msgpack.Encoder().encode
 _json: Final = msgspec.json.Encoder().encode
-_positions: Final = msgspec.msgpack.Decoder(Position).decode
-_customers: Final = msgspec.msgpack.Decoder(CustomerState).decode
-# What every call reads and few change is decoded once; the values are frozen.
-_segments: Final = lru_cache(maxsize=4)(msgspec.msgpack.Decoder(SegmentState).decode)
-_usuals: Final = lru_cache(maxsize=4)(msgspec.msgpack.Decoder(Usual).decode)
-_memories: Final = lru_cache(maxsize=4)(msgspec.msgpack.Decoder(AlertMemory).decode)
-_wakes: Final = msgspec.msgpack.Decoder(dict[str, Millis]).decode
-_churn: Final = msgspec.json.Decoder(ChurnRecord).decode
-_action: Final = msgspec.json.Decoder(AlertAction).decode
-_notice: Final = msgspec.json.Decoder(Notice).decode
-
-_SEGMENTS: Final = "watch"
-_USUAL: Final = "usual"
-_ALERTS: Final = "alerts"
-_WAKES: Final = "wakes"
+_Read: TypeAlias = ChurnRecord | ActivityRecord | AlertAction | Notice
+_READ: Final[Mapping[str, Callable[[bytes], _Read]]] = {
+    CHURN: msgspec.json.Decoder(ChurnRecord).decode,
+    ACTIVITY: read_activity,
+    ALERT_ACTIONS: msgspec.json.Decoder(AlertAction).decode,
+    AUDIT: msgspec.json.Decoder(Notice).decode,
+}
 
 
 class Signals:
@@ -114,54 +96,58 @@ class Signals:
     def apply(self, state: State, arrived: Arrived) -> list[Emitted]:
         """Take a record into the state of its partition number; return what it makes known.
 
-        Raises Refused where the record cannot be read.
+        Raises Refused where the record cannot be read, and StateRefused where the state cannot.
         """
         if arrived.value is None:
             return []
         try:
-            if arrived.topic == ACTIVITY:
-                return self._activity(state, arrived, arrived.value)
-            at = Position(arrived.epoch, arrived.offset)
-            key = f"at {arrived.topic}"
-            before = state.get(key)
-            if before is not None and not at.is_after(_positions(before)):
-                return []
-            told = self._other(state, arrived, arrived.value)
+            record = _READ[arrived.topic](arrived.value)
         except msgspec.ValidationError as problem:
             raise Refused("wrong_type", str(problem)) from problem
-        except msgspec.DecodeError as problem:
+        except (msgspec.DecodeError, UnicodeDecodeError) as problem:
             raise Refused("not_json", "the value is not JSON") from problem
-        state[key] = _pack(at)
-        return told
+        with readable(state):
+            note_version(state)
+            if isinstance(record, ActivityRecord):
+                return self._activity(state, arrived, arrived.value, record)
+            at, before = Position(arrived.epoch, arrived.offset), position_of(state, arrived.topic)
+            if before is not None and not at.is_after(before):
+                return []
+            told = self._other(state, arrived, record)
+            put_position(state, arrived.topic, at)
+            return told
 
     def tick(self, state: State, partition: int, now: Millis) -> list[Emitted]:
         """Do what only time brings about: windows that close, data that is late, snoozes' ends."""
-        told = self._wake(state, now)
-        if partition != 0:
-            return told
-        book = WindowBook(state, self._windows)
-        return told + self._passed(state, book, now)
+        with readable(state):
+            told = self._wake(state, now)
+            if partition != 0:
+                return told
+            book = WindowBook(state, self._windows)
+            told += self._passed(state, book, now, now)
+            return told + self._late(state, book, now)
 
-    def _other(self, state: State, arrived: Arrived, value: bytes) -> list[Emitted]:
-        if arrived.topic == CHURN:
-            return self._churn(state, arrived, _churn(value))
-        if arrived.topic == ALERT_ACTIONS:
-            return self._answered(state, _action(value), arrived.logged_at)
-        assert arrived.topic == AUDIT, "a host gives only what it was asked for"
-        return self._audit(state, arrived, _notice(value))
+    def _other(
+        self, state: State, arrived: Arrived, record: ChurnRecord | AlertAction | Notice
+    ) -> list[Emitted]:
+        if isinstance(record, ChurnRecord):
+            return self._churn(state, arrived, record)
+        if isinstance(record, AlertAction):
+            return self._answered(state, record, arrived.logged_at)
+        return self._audit(state, arrived, record)
 
     # Customers
 
     def _churn(self, state: State, arrived: Arrived, record: ChurnRecord) -> list[Emitted]:
         name = f"customer {record.customer_id}"
-        value = state.get(name)
-        before = CustomerState() if value is None else _customers(value)
+        held = customer_of(state, name)
+        before = held or CustomerState()
         thresholds = self._rules.thresholds
         conditions, watch = customer(record, before.watch, _place(arrived), thresholds)
-        if value is None and not conditions:
+        if held is None and not conditions:
             return []
         records, memory = decide(
-            self._rules, conditions, before.memory, arrived.logged_at, _whole_rules(state)
+            self._rules, conditions, before.memory, arrived.logged_at, whole_rules(state)
         )
         self._keep(state, name, CustomerState(watch, memory, max(before.at, record.as_of)))
         return _alerts(records)
@@ -173,24 +159,20 @@ class Signals:
             is_open(alert) or after.at - alert.raised_at < self._cooldown_ms for alert in alerts
         )
         if matters or after.memory.snoozes:
-            state[name] = _pack(after)
+            put_customer(state, name, after)
         else:
             state.pop(name, None)
-        _set_wake(state, name, wakes_at(after.memory))
+        set_wake(state, name, wakes_at(after.memory))
 
     def _wake(self, state: State, now: Millis) -> list[Emitted]:
         """Tell alerts of customers again whose snooze is over."""
-        value = state.get(_WAKES)
-        if value is None:
-            return []
         told: list[Emitted] = []
-        for name in sorted(name for name, at in _wakes(value).items() if at <= now):
-            held = state.get(name)
-            if held is None:
-                _set_wake(state, name, None)
+        for name in sorted(name for name, at in wakes_in(state).items() if at <= now):
+            before = customer_of(state, name)
+            if before is None:
+                set_wake(state, name, None)
                 continue
-            before = _customers(held)
-            records, memory = decide(self._rules, (), before.memory, now, _whole_rules(state))
+            records, memory = decide(self._rules, (), before.memory, now, whole_rules(state))
             self._keep(state, name, msgspec.structs.replace(before, memory=memory))
             told += _alerts(records)
         return told
@@ -200,18 +182,18 @@ class Signals:
     def _answered(self, state: State, action: AlertAction, now: Millis) -> list[Emitted]:
         if action.subject_kind == "customer" and action.subject:
             name = f"customer {action.subject}"
-            value = state.get(name)
-            before = CustomerState() if value is None else _customers(value)
+            held = customer_of(state, name)
+            before = held or CustomerState()
             records, memory = act(self._rules, action, before.memory, now)
-            if value is not None or memory.snoozes:
+            if held is not None or memory.snoozes:
                 self._keep(state, name, msgspec.structs.replace(before, memory=memory))
             return _alerts(records)
-        records, memory = act(self._rules, action, _memory(state), now)
-        _set(state, _ALERTS, memory)
+        records, memory = act(self._rules, action, memory_of(state), now)
+        put_memory(state, memory)
         return _alerts(records)
 
     def _audit(self, state: State, arrived: Arrived, notice: Notice) -> list[Emitted]:
-        watch = _watch(state)
+        watch = watch_of(state)
         if notice.kind == "alarm":
             name = f"{notice.law}: {notice.subject}"
             alarms = (*(each for each in watch.alarms if each != name), name)
@@ -220,7 +202,7 @@ class Signals:
             alarms, changed = (), dict.fromkeys(watch.alarms, False)
         else:
             return []
-        _set(state, _SEGMENTS, msgspec.structs.replace(watch, alarms=alarms))
+        put_watch(state, msgspec.structs.replace(watch, alarms=alarms))
         conditions = [
             Condition(
                 rule_kind="reconciliation_failure",
@@ -239,30 +221,30 @@ class Signals:
 
     # Windows
 
-    def _activity(self, state: State, arrived: Arrived, value: bytes) -> list[Emitted]:
+    def _activity(
+        self, state: State, arrived: Arrived, value: bytes, record: ActivityRecord
+    ) -> list[Emitted]:
         book, at = WindowBook(state, self._windows), Position(arrived.epoch, arrived.offset)
         if not book.is_new(at):
             return []
-        record = read_activity(value)
-        told = self._passed(state, book, arrived.logged_at)
-        book.receive(at, value, record, arrived.logged_at)
+        now = arrived.logged_at
+        told = self._passed(state, book, _silent_until(book, record, now, self._windows), now)
+        book.receive(at, value, record, now)
         return told
 
-    def _passed(self, state: State, book: WindowBook, now: Millis) -> list[Emitted]:
-        """Let time go on to `now`: windows close and are judged in the order of their end."""
-        advanced: Advanced = book.advance(now)
+    def _passed(self, state: State, book: WindowBook, until: Millis, now: Millis) -> list[Emitted]:
+        """Let time go on: windows close and are judged in the order of their end."""
+        advanced: Advanced = book.advance(until)
         told = [Emitted(WINDOWS, window_key(each), _json(each)) for each in advanced.records]
-        watch = before = _watch(state)
+        watch = before = watch_of(state)
         conditions: list[Condition] = []
         for window in advanced.closed:
             if window.end > watch.judged.get(window.size, 0):
                 found, watch = self._judge(state, book, window, watch)
                 conditions += found
-        found, watch = self._late(state, book, watch, now)
-        conditions += found
         if watch != before:
-            _set(state, _SEGMENTS, watch)
-        memory = _memory(state)
+            put_watch(state, watch)
+        memory = memory_of(state)
         wakes = wakes_at(memory)
         if conditions or (wakes is not None and wakes <= now):
             told += self._decide(state, conditions, now)
@@ -271,14 +253,14 @@ class Signals:
     def _decide(self, state: State, conditions: Sequence[Condition], now: Millis) -> list[Emitted]:
         """Decide on conditions in their order: those of one moment together."""
         told: list[Emitted] = []
-        memory = before = _memory(state)
+        memory = before = memory_of(state)
         records, memory = decide(self._rules, (), memory, now)
         told += _alerts(records)
         for condition in conditions:
             records, memory = decide(self._rules, (condition,), memory, now)
             told += _alerts(records)
         if memory != before:
-            _set(state, _ALERTS, memory)
+            put_memory(state, memory)
         return told
 
     def _judge(
@@ -330,32 +312,45 @@ class Signals:
     def _usual(self, state: State, book: WindowBook, at: Millis) -> Usual:
         """Return what the day of an instant usually is; worked out once a day."""
         day, _ = bounds("1d", at, self._windows.zone)
-        value = state.get(_USUAL)
-        if value is not None:
-            usual = _usuals(value)
-            if usual.day == day:
-                return usual
+        usual = usual_in(state)
+        if usual is not None and usual.day == day:
+            return usual
         usual = usual_of(day, lambda start: book.places("1h", start), self._windows.zone)
-        _set(state, _USUAL, usual)
+        put_usual(state, usual)
         return usual
 
-    def _late(
-        self, state: State, book: WindowBook, watch: SegmentState, now: Millis
-    ) -> tuple[list[Condition], SegmentState]:
-        """Say whether data is late, once it was live: an import of old facts never was."""
-        progress, thresholds = book.progress, self._rules.thresholds
-        live = watch.live or is_live(progress.sources, now, thresholds)
-        if not live:
-            return [], watch
-        watch = msgspec.structs.replace(watch, live=True)
+    def _late(self, state: State, book: WindowBook, now: Millis) -> list[Emitted]:
+        """Say whether data is late, once it was live: an import of old facts never was.
+
+        A tick alone may say so: while records come, others may still be on their way here.
+        """
+        progress, thresholds, before = book.progress, self._rules.thresholds, watch_of(state)
+        if not (before.live or is_live(progress.sources, now, thresholds)):
+            return []
         usual = self._usual(state, book, now)
+        silent = late_sources(progress.sources, usual, now, thresholds, before.silent)
+        after = msgspec.structs.replace(before, live=True, late=bool(silent), silent=silent)
+        if after != before:
+            put_watch(state, after)
+        if not silent and not before.late:
+            return []
         assert progress.position is not None
         place = f"{ACTIVITY}-0-{progress.position.offset}"
-        silent = late_sources(progress.sources, usual, now, thresholds, watch.silent)
-        if not silent and not watch.late:
-            return [], watch
-        watch = msgspec.structs.replace(watch, late=bool(silent), silent=silent)
-        return [data_late(silent, len(progress.sources), usual, now, SYSTEM, place)], watch
+        condition = data_late(silent, len(progress.sources), usual, now, SYSTEM, place)
+        return self._decide(state, [condition], now)
+
+
+def _silent_until(
+    book: WindowBook, record: ActivityRecord, now: Millis, rules: WindowRules
+) -> Millis:
+    """Return until when nothing had come before a record, as far as that can be said.
+
+    Where no source has spoken for a while it may have been journeys that stood still: then what
+    they found of that time begins with the earliest minute of the first record.
+    """
+    if any(now - each.heard_at < rules.idle_ms for each in book.progress.sources.values()):
+        return now
+    return min(now, min((cell.minute for cell in record.cells), default=0))
 
 
 def _place(arrived: Arrived) -> str:
@@ -364,32 +359,3 @@ def _place(arrived: Arrived) -> str:
 
 def _alerts(records: Sequence[AlertRecord]) -> list[Emitted]:
     return [Emitted(ALERTS, each.alert_id.encode(), _json(each)) for each in records]
-
-
-def _set(state: State, key: str, value: msgspec.Struct) -> None:
-    state[key] = _pack(value)
-
-
-def _memory(state: State) -> AlertMemory:
-    value = state.get(_ALERTS)
-    return AlertMemory() if value is None else _memories(value)
-
-
-def _watch(state: State) -> SegmentState:
-    value = state.get(_SEGMENTS)
-    return SegmentState() if value is None else _segments(value)
-
-
-def _whole_rules(state: State) -> tuple[Snooze, ...]:
-    """Return the snoozes of whole rules, whatever the subject."""
-    return tuple(each for each in _memory(state).snoozes if not each.subject)
-
-
-def _set_wake(state: State, name: str, at: Millis | None) -> None:
-    value = state.get(_WAKES)
-    before = {} if value is None else _wakes(value)
-    after = {key: each for key, each in before.items() if key != name}
-    if at is not None:
-        after[name] = at
-    if after != before:
-        state[_WAKES] = _pack(after)

@@ -42,6 +42,8 @@ def _of_a_part(error: BaseException) -> tuple[str, Exit]:
             return f"Another process took over; this one stopped ({text}).", Exit.FENCED
         case "LogDamaged":
             return f"The log is damaged: {text}. See `pnl doctor`.", Exit.DAMAGED
+        case "StateRefused" | "StateTooNew":
+            return f"The state is refused: {text}.", Exit.DAMAGED
         case "KafkaException" if getattr(error.args[0], "name", str)() in _NOT_USABLE:
             return f"[log.client] cannot be used: {error.args[0].str()}.", Exit.MISTAKE
         case "LogFailed" | "KafkaException":

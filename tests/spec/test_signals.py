@@ -16,6 +16,7 @@ from processors.signal_records import (
     ChurnRecord,
     WindowRecord,
 )
+from processors.signal_state import VERSION, StateRefused
 from processors.signals import Signals
 from processors.windows import WindowRules
 from streams.invalid import Refused
@@ -266,6 +267,26 @@ def test_no_midnight_ends_a_silence() -> None:
     assert second.alert_id != first.alert_id, "silence again is another alert"
 
 
+def test_journeys_that_stood_still_close_no_window_on_a_fragment() -> None:
+    """What waited for them for an hour is told whole, and is neither late nor silence."""
+    run, noon = Run(), MONDAY + 28 * DAY_MS + 12 * HOUR_MS
+    weeks_of_contacts(run, noon)
+    back, minutes = noon + 70 * MINUTE_MS, range(0, 70, 5)
+    for second, minute in enumerate(minutes):
+        at = noon + minute * MINUTE_MS
+        cells = [ActivityCell(minute=at + n * MINUTE_MS, chains=3) for n in range(5)]
+        run.send(ACTIVITY, activity(cells[-1].minute, *cells), back + second * 1_000)
+    run.tick(back + 20_000)
+    run.tick(back + 2 * MINUTE_MS)
+    first: dict[int, int] = {}
+    for each in windows(run.told):
+        if each.size == "5m" and each.closed and each.start > noon:
+            first.setdefault(each.start, each.chains)
+    assert len(first) >= 12
+    assert set(first.values()) == {15}
+    assert run.alerts() == []
+
+
 def test_what_cannot_be_read_is_refused_and_leaves_no_trace() -> None:
     """A record that is not of its contract is a dead letter, not a crash."""
     run = Run()
@@ -275,3 +296,39 @@ def test_what_cannot_be_read_is_refused_and_leaves_no_trace() -> None:
         with pytest.raises(Refused):
             run.send(topic, b'{"a": 1}', MONDAY)
     assert run.state == {}
+
+
+@pytest.mark.parametrize("key", ["at pnl.audit.v1", "watch", "alerts", "version"])
+def test_a_state_that_cannot_be_read_is_no_fault_of_the_record(key: str) -> None:
+    """The process ends; a good record would be lost as a dead letter."""
+    run = Run()
+    alarm = {"kind": "alarm", "at": MONDAY, "law": "L1", "subject": "s"}
+    run.send(AUDIT, alarm, MONDAY)
+    assert key in run.state
+    run.state[key] = b"\xc1"
+    with pytest.raises(StateRefused, match="cannot be read"):
+        run.send(AUDIT, alarm, MONDAY + 1)
+
+
+def test_a_window_that_cannot_be_read_ends_a_tick() -> None:
+    """What waits for its window lies in the state too."""
+    run = Run()
+    run.send(ACTIVITY, activity(MONDAY, ActivityCell(minute=MONDAY, chains=1)), MONDAY)
+    run.state.update({key: b"{" for key in run.state if key.startswith("waiting ")})
+    with pytest.raises(StateRefused):
+        run.tick(MONDAY + MINUTE_MS)
+
+
+def test_a_newer_state_is_refused_and_one_without_a_version_is_read() -> None:
+    """Every partition's state says by which layout it was written."""
+    run = Run()
+    run.send(CHURN, churn(MONDAY, 70, 30), MONDAY)
+    version = run.state.pop("version")
+    run.send(CHURN, churn(MONDAY + 1, 20, 30), MONDAY + 1)
+    assert [each.state for each in run.alerts()] == ["raised", "cleared"]
+    assert run.state["version"] == version
+    run.state["version"] = msgspec.msgpack.encode(VERSION + 1)
+    with pytest.raises(StateRefused, match="run the program that wrote it"):
+        run.send(CHURN, churn(MONDAY, 70, 30), MONDAY)
+    with pytest.raises(StateRefused, match="run the program that wrote it"):
+        run.tick(MONDAY)

@@ -11,6 +11,8 @@ from pnl.cli.app import outcome
 from pnl.cli.ending import ending
 from pnl.errors import CheckFailed, Interrupted, LawBreach, UserError
 from pnl.importing import ImportProblem
+from processors.signal_state import StateRefused
+from processors.state_codec import StateTooNew
 from sinks.store_errors import Remedy, StoreError
 from streams.kafka_clients import KafkaException, LibrdkafkaClients
 from streams.kafka_settings import KafkaSettings
@@ -142,6 +144,8 @@ ENDINGS = (
     (Busy("x.write: other writers"), "took nothing just now: x.write: other writers.", 1),
     (Fenced("g"), "Another process took over; this one stopped (g).", 3),
     (LogDamaged("page 3"), "The log is damaged: page 3.", 4),
+    (StateRefused("that of x is newer"), "The state is refused: that of x is newer.", 4),
+    (StateTooNew("state version 9"), "The state is refused: state version 9.", 4),
     (LogFailed("commit: timed out"), "The log failed: commit: timed out.", 5),
     (StoreError("gone", 210, Remedy.RETRY), "The store did not answer: gone.", 1),
     (StoreError("no table", 60, Remedy.STOP), "The store did not answer: no table.", 6),

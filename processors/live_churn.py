@@ -65,16 +65,27 @@ class LiveModel:
         return "bgnbd" if isinstance(self.repeat, BgNbd) else "pnbd"
 
     def risk(self, bought: Bought) -> float | None:
-        """Return P(no purchase within the horizon), before signals; None where it is not known."""
+        """Return P(no purchase within the horizon), before signals; None where it is not known.
+
+        It is not known where a model at the edge of what can be fitted is beyond what numbers
+        can hold: journeys go on without.
+        """
         if self.repeat is None:
             return None if self.observed is None else self._observed(self.observed, bought)
-        unit = self.repeat.unit.value
+        try:
+            risk = self._by_purchases(self.repeat, bought)
+        except (ArithmeticError, ValueError):
+            return None
+        return risk if math.isfinite(risk) else None
+
+    def _by_purchases(self, repeat: BgNbd | ParetoNbd, bought: Bought) -> float:
+        unit = repeat.unit.value
         recency, age = bought.recency_days / unit, bought.age_days / unit
         ahead = age + self.horizon_days / unit
-        if isinstance(self.repeat, BgNbd):
-            ln_p0 = _bgnbd_ln_p0(self.repeat, bought.repeats, recency, age, ahead)
+        if isinstance(repeat, BgNbd):
+            ln_p0 = _bgnbd_ln_p0(repeat, bought.repeats, recency, age, ahead)
         else:
-            ln_p0 = _pnbd_ln_p0(self.repeat, bought.repeats, recency, age, ahead)
+            ln_p0 = _pnbd_ln_p0(repeat, bought.repeats, recency, age, ahead)
         return _calibrated(self.calibration, min(math.exp(ln_p0), 1.0), bought)
 
     def _observed(self, curves: ObservedRisk, bought: Bought) -> float | None:
@@ -109,8 +120,15 @@ class LiveModel:
     def value_minor(self, bought: Bought, margin_ppm: int) -> int | None:
         """Return the margin expected within the horizon (DEF-BGNBD, DEF-PNBD, DEF-GG).
 
-        Undiscounted: the horizon is short. None where no spend was fitted.
+        Undiscounted: the horizon is short. None where no spend was fitted, or where a model at
+        the edge of what can be fitted is beyond what numbers can hold: journeys go on.
         """
+        try:
+            return self._worth_minor(bought, margin_ppm)
+        except (ArithmeticError, ValueError):
+            return None
+
+    def _worth_minor(self, bought: Bought, margin_ppm: int) -> int | None:
         if self.spend is None or self.repeat is None:
             return None
         unit = self.repeat.unit.value
@@ -127,7 +145,8 @@ class LiveModel:
         if p * x + q <= 1:
             return None  # the mean spend has no expectation
         mean = p * (self.spend.v + x * bought.mean_minor) / (p * x + q - 1)
-        return round(count * mean * margin_ppm / 1_000_000)
+        worth = count * mean * margin_ppm / 1_000_000
+        return round(worth) if math.isfinite(worth) else None
 
 
 def _expit(logit: float) -> float:
@@ -186,6 +205,9 @@ def _bgnbd_expected(model: BgNbd, x: int, recency: float, age: float, within: fl
     low = a - 1
     grown = float(hyp2f1(low, low + model.b - model.r, a + model.b + x - 1, z))
     power = math.exp(low * math.log1p(-z)) * grown
+    if not math.isfinite(power):
+        shape, top = model.r + x, model.b + x
+        power = math.exp(shape * math.log1p(-z)) * float(hyp2f1(shape, top, low + top, z))
     p_alive = math.exp(alive - _ln_sum(alive, stopped))
     return (a + model.b + x - 1) / (a - 1) * (1 - power) * p_alive
 

@@ -102,9 +102,17 @@ class BgNbd:
         return float((a + self.b - 1) / (a - 1) * bought)
 
     def _mean_power(self, a: float, c: FloatArray, z: FloatArray) -> FloatArray:
-        """Return 2F1(r+x, a; c; -z/(1-z)), c = a + b + x, as (1-z)^a 2F1(a, a+b-r; c; z)."""
-        powers = (1 - z) ** a * hyp2f1(a, a + self.b - self.r, c, z)
-        return np.asarray(powers, dtype=np.float64)
+        """Return 2F1(r+x, a; c; -z/(1-z)), c = a + b + x, as (1-z)^a 2F1(a, a+b-r; c; z).
+
+        Where a is so large that this is 0 times infinity: (1-z)^(r+x) 2F1(r+x, c-a; c; z).
+        """
+        with np.errstate(over="ignore", invalid="ignore"):
+            powers = np.asarray((1 - z) ** a * hyp2f1(a, a + self.b - self.r, c, z), np.float64)
+        if np.isfinite(powers).all():
+            return powers
+        shape = c - a - self.b + self.r
+        other = (1 - z) ** shape * hyp2f1(shape, c - a, c, z)
+        return np.where(np.isfinite(powers), powers, other)
 
     def p_purchase(self, customers: Histories, start: Duration, end: Duration) -> FloatArray:
         """Return P(at least one purchase in (start, end]) of each customer.

@@ -24,7 +24,7 @@ RETRY_LONGEST: Final = timedelta(minutes=1)
 OUTAGE: Final = 3
 """So many failures in a row are the destination's, fewer may be an alert's."""
 STALE: Final = timedelta(days=7)
-"""What lay so far back when its alert was logged is history being read in: nobody is told of it."""
+"""What lay so far back when its alert was raised is history being read in: nobody is told of it."""
 _MS: Final = timedelta(milliseconds=1)
 _HOUR_MS: Final = 3_600_000
 
@@ -71,6 +71,7 @@ class Backlog:
         self._waiting: dict[tuple[TopicPartition, int], Waiting] = {}
         self._next: dict[TopicPartition, int] = {}
         self._told: dict[tuple[int, str], DeliveryRecord] = {}
+        self._history: set[tuple[int, str]] = set()
         self._failures = 0
         self._calm_until: Millis = 0
 
@@ -81,6 +82,7 @@ class Backlog:
     ) -> None:
         """Start anew from committed offsets; `told` is the last delivery by partition and alert."""
         self._waiting.clear()
+        self._history.clear()
         self._next = dict(positions)
         self._told = told
 
@@ -108,7 +110,7 @@ class Backlog:
         if told is not None and _is_done(told, alert):
             return
         quiet = alert.quiet_until or 0
-        is_stale = logged_at - alert.raised_at > STALE // _MS
+        is_stale = self._is_history(place.partition, logged_at, alert)
         expires_at = max(logged_at, quiet) + self._route.ttl_hours * _HOUR_MS
         waiting = Waiting(
             place=place,
@@ -182,6 +184,16 @@ class Backlog:
             if each.offset < first.offset:
                 heads[each.thread] = each
         return list(heads.values())
+
+    def _is_history(self, partition: int, logged_at: Millis, alert: AlertRecord) -> bool:
+        """Say whether an alert was about the past when it was raised: so are all its revisions."""
+        name = (partition, alert.alert_id)
+        if logged_at - alert.raised_at <= STALE // _MS:
+            return False
+        if alert.revision == 1:
+            self._history.add(name)
+        told = self._told.get(name)
+        return name in self._history or (told is not None and told.outcome == "expired")
 
     def _is_wanted(self, alert: AlertRecord) -> bool:
         return self._route.name in alert.routes and alert.state in self._route.states

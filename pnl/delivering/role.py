@@ -15,7 +15,7 @@ from pnl.delivering.messages import message_of
 from pnl.delivering.told import alert_of, group_of, outgoing, read_told
 from pnl.metrics import Metrics
 from processors.signal_records import DeliveryOutcome, DeliveryRecord
-from sinks.delivery.destination import Attempt, Destination
+from sinks.delivery.destination import Attempt, Destination, Message
 from sinks.delivery.routes import Route
 from streams.clock import Clock, Deadline, pause
 from streams.facts import Millis
@@ -172,7 +172,7 @@ class DeliveringRole:
         now = self._clock.now_ms()
         message = message_of(waiting.alert, self._zone, self._locale)
         failpoint("D0")
-        attempt: Attempt = self._destination.send(message, now)
+        attempt = self._sent(message, now)
         failpoint("D1")
         waiting.attempts += 1
         waiting.first_at = waiting.first_at or now
@@ -183,6 +183,13 @@ class DeliveringRole:
         else:
             self._backlog.succeeded(now)
             self._settle(waiting, _OUTCOMES[attempt.result], attempt.detail)
+
+    def _sent(self, message: Message, now: Millis) -> Attempt:
+        """Send once. What a destination fails of is its own: nothing else may wait for it."""
+        try:
+            return self._destination.send(message, now)
+        except Exception as error:  # noqa: BLE001 - said in the delivery, and tried again
+            return Attempt("again", f"sending failed: {type(error).__name__}")
 
     def _why_expired(self, waiting: Waiting) -> str:
         if waiting.attempts:

@@ -54,7 +54,7 @@ class AppriseDestination:
                 f"route {route.name}: its URL must begin with one of "
                 + ", ".join(f"{known}://" for known in SERVICES)
             )
-        self._service = _service(route)
+        self._service = _service(route, scheme)
         try:
             self._guard = Guard(route.hosts, resolve)
             host = SERVICES[scheme] or _host(self._service)
@@ -84,7 +84,7 @@ class AppriseDestination:
         return Attempt("again", "the service did not take it")
 
 
-def _service(route: Route) -> NotifyBase:
+def _service(route: Route, scheme: str) -> NotifyBase:
     asset = AppriseAsset(
         app_id="contact-pnl",
         app_desc="contact-pnl",
@@ -96,6 +96,8 @@ def _service(route: Route) -> NotifyBase:
     made = Apprise.instantiate(route.url, asset=asset, suppress_exceptions=True)
     if not isinstance(made, NotifyBase):
         raise RouteRefused(f"route {route.name}: apprise cannot read its URL")
+    if getattr(made, "secure_mode", "") == "insecure" and scheme not in PLAIN:
+        raise RouteRefused(f"route {route.name}: its URL asks for e-mail without TLS")
     made.redirects = False
     made.verify_certificate = True
     made.socket_connect_timeout = made.socket_read_timeout = route.timeout_s

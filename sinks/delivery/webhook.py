@@ -104,7 +104,7 @@ def _waits(told: str | None, now: datetime) -> timedelta | None:
     else:
         try:
             until = parsedate_to_datetime(told)
-        except ValueError:
+        except (ValueError, OverflowError):
             return None
         if until.tzinfo is None:
             until = until.replace(tzinfo=UTC)

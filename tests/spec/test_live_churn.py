@@ -29,6 +29,7 @@ SPEND = GammaGamma(p=6.2488, q=3.74459, v=1544.774)
 MODELS = (
     BgNbd(unit=TimeUnit.WEEK, r=0.242593, alpha=4.413532, a=0.792886, b=2.425754),
     BgNbd(unit=TimeUnit.DAY, r=1.5, alpha=80.0, a=1.0, b=0.9),
+    BgNbd(unit=TimeUnit.DAY, r=1.1, alpha=20.0, a=3463.8, b=8103.1),
     ParetoNbd(unit=TimeUnit.WEEK, r=0.55328, alpha=10.57761, s=0.60621, beta=11.66791),
     ParetoNbd(unit=TimeUnit.DAY, r=0.9, alpha=240.0, s=1.0, beta=70.0),
 )
@@ -115,3 +116,24 @@ def test_signals_move_one_as_they_move_many(base: float, shown: list[tuple[Signa
     assert risk == pytest.approx(among.risk, abs=NEAR)
     assert live(MODELS[0]).moved_by(base, seen, at) == pytest.approx(risk, abs=NEAR)
     assert sorted(reasons, key=repr) == sorted(among.reasons, key=repr)
+
+
+@pytest.mark.parametrize("repeats", [0, 1, 12])
+def test_a_fit_that_ran_to_the_edge_says_what_one_near_it_says(repeats: int) -> None:
+    """All leave with the same probability: a and b grow without end, in the same proportion."""
+    bought = Bought(repeats, 5 * repeats, 5 * repeats + 40, 1_000.0)
+    edge, near = (
+        live(BgNbd(unit=TimeUnit.DAY, r=1.1, alpha=20.0, a=a, b=2.34 * a)) for a in (3463.8, 300.0)
+    )
+    assert edge.risk(bought) == pytest.approx(near.risk(bought), rel=0.03)
+    value = edge.value_minor(bought, 400_000)
+    assert value == pytest.approx(near.value_minor(bought, 400_000), rel=0.05)
+    assert value
+
+
+def test_a_model_beyond_what_numbers_can_hold_says_nothing() -> None:
+    """The money path goes on: a risk that cannot be worked out is not known."""
+    bought = Bought(3, 50, 900, 1_000.0)
+    broken = live(BgNbd(unit=TimeUnit.DAY, r=1e308, alpha=1e-300, a=1e308, b=1e308))
+    assert broken.risk(bought) is None
+    assert broken.value_minor(bought, 400_000) is None

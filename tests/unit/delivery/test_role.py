@@ -18,6 +18,7 @@ from tests.unit.delivery.world import HOUR_MS, NOW, ROUTE, SECOND, START, World,
 
 AGAIN = Attempt("again", "answered 503")
 REFUSED = Attempt("refused", "answered 410")
+DAYS_MS = 24 * HOUR_MS
 
 
 @pytest.fixture(params=["memory", "sqlite"])
@@ -258,3 +259,36 @@ def test_what_was_done_is_known_after_the_log_kept_only_the_newest_of_each(tmp_p
     world.again()
     assert 1 not in world.run()
     log.close()
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_an_alert_that_was_told_is_told_to_be_over_however_late(
+    world: World, *, restarted: bool
+) -> None:
+    """Only what lay far back when it was raised is history; that is so of all its revisions."""
+    old = {"raised_at": START - 8 * DAYS_MS}
+    put(world.log, alert(1), alert(2, **old))
+    assert world.run() == [1]
+    if restarted:
+        world.again()
+    world.clock.advance(timedelta(days=10))
+    later = {"revision": 2, "state": "cleared", "logged_at": START + 10 * DAYS_MS}
+    put(world.log, alert(1, **later), alert(2, **(later | old)))
+    assert world.run() == [1]
+    assert world.told()[2, 2] == "expired"
+
+
+def test_a_destination_that_breaks_is_tried_again(world: World) -> None:
+    """Whatever it fails of, the process goes on, and so do the others."""
+
+    def breaks(message: object, now: int) -> Attempt:
+        raise OverflowError(message, now)
+
+    put(world.log, alert(1))
+    whole = world.destination.send
+    world.destination.send = breaks  # type: ignore[method-assign]
+    world.run()
+    assert world.told() == {(1, 1): "retrying"}
+    world.destination.send = whole  # type: ignore[method-assign]
+    assert world.run(timedelta(minutes=2)) == [1]
+    assert world.told() == {(1, 1): "delivered"}

@@ -60,6 +60,9 @@ class Upstream:
     def reached(self, now: Millis) -> Millis | None:
         """Return the newest moment asked for whose input has been read; None: not one yet."""
         committed = self._log.committed(self._group)
+        if not committed:
+            self._moment = None
+            return now
         found = None
         if self._moment is not None:
             if not self._is_reached(committed):
@@ -73,7 +76,7 @@ class Upstream:
         return found
 
     def _is_reached(self, committed: Mapping[TopicPartition, int]) -> bool:
-        return not committed or all(
+        return all(
             self._reading.is_read(place, committed.get(place, 0), end)
             for place, end in self._ends.items()
         )

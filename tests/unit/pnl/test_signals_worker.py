@@ -7,7 +7,9 @@ from prometheus_client import CollectorRegistry
 
 from pnl.errors import UserError
 from pnl.metrics import Metrics
+from pnl.workers.signals import SignalsRole, signals
 from pnl.workers.signals_faust import FaustSignalsRole, faust_settings
+from processors.alert_rules import DEFAULTS
 from streams.clock import ManualClock
 from streams.faust_settings import FaustSettings
 from streams.kafka_settings import KafkaSettings
@@ -105,6 +107,30 @@ def test_a_host_that_waits_for_journeys_is_not_blamed() -> None:
     for _ in range(3):
         assert role.step(NONE) == 0
     assert host.ticks == 0
+
+
+def test_on_our_runner_time_waits_for_journeys_too() -> None:
+    """It goes on as soon as they have read."""
+    log = MemoryLog(MemoryPlace(ManualClock(1)))
+    journeys = log.consumer("journeys", INPUT_NAMES)
+    log.append(ORDERS, [Outgoing(b"k", b"x")])
+    role = SignalsRole(
+        log,
+        signals(DEFAULTS, "UTC"),
+        Metrics(CollectorRegistry()),
+        ManualClock(1),
+        code_version="test",
+        every=NONE,
+    )
+    for _ in range(3):
+        role.step(NONE)
+    assert role.ticks == 0
+    read = {TopicPartition(r.topic, r.partition): r.offset + 1 for r in journeys.poll(9, NONE)}
+    with journeys.transaction() as opened:
+        opened.commit_offsets(read)
+    for _ in range(3):
+        role.step(NONE)
+    assert role.ticks > 0
 
 
 def test_what_a_host_ended_with_ends_the_process() -> None:

@@ -98,11 +98,16 @@ def _customer(record: ChurnRecord, place: str, kind: str, *, holds: bool) -> Con
             Figure("explained by facts of the last day", record.explained_ppm, "ppm"),
             Figure("margin expected", record.value_minor, "minor"),
         ),
-        reasons=tuple(each.signal for each in record.reasons),
+        reasons=_raising(record),
         contacts=(record.contact_id,) if record.contact_id else (),
         value_minor=stake,
         currency=record.currency,
     )
+
+
+def _raising(record: ChurnRecord) -> tuple[str, ...]:
+    """Return the signals that raise the risk: learnt weights may lower it."""
+    return tuple(each.signal for each in record.reasons if each.logit_milli > 0)
 
 
 AFTER: Final[Mapping[str, str]] = {
@@ -125,7 +130,8 @@ def _headline(record: ChurnRecord, *, fading: bool) -> str:
         moved = f", {record.week_ago_ppm / 10_000:.0f} % a week ago"
     if fading:
         return f"{record.customer_id} is fading: risk {risk}{moved}, by time alone"
-    cause = f" after {AFTER[record.reasons[0].signal]}" if record.reasons else ""
+    raising = _raising(record)
+    cause = f" after {AFTER[raising[0]]}" if raising else ""
     return f"{record.customer_id} may leave{cause}: risk {risk}{moved}"
 
 

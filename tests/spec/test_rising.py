@@ -87,6 +87,17 @@ def test_priority_is_risk_times_value() -> None:
     assert told.value_minor is None
 
 
+def test_a_signal_that_lowers_the_risk_is_no_reason_for_its_rise() -> None:
+    """Learnt weights may be negative: people who are refunded may come back the more."""
+    reasons = tuple(
+        ChurnReason(signal=signal, logit_milli=logit, at=AT, fact="f", label="learnt")
+        for signal, logit in (("refund", -439), ("long_wait", -295), ("repeated", 73))
+    )
+    (told,), _ = customer(risk(40, 20, 90, reasons=reasons), CALM, "p", T)
+    assert told.reasons == ("repeated",)
+    assert "may leave after calling again on a case" in told.headline
+
+
 def usual(**share: tuple[int, int]) -> Usual:
     """Return four equal weekdays with (at high risk, in contact) of each queue."""
     queues = {name: Tally(high_risk=high, in_contact=n) for name, (high, n) in share.items()}

@@ -14,7 +14,7 @@ from pnl.reports.alert_words import clears_words
 from pnl.reports.queries import Reports
 from pnl.settings_alerts import load_alerts
 from pnl.settings_load import Loaded
-from streams.clock import Clock
+from streams.clock import Clock, pause
 from streams.log import EventLog
 
 LOOK_SECONDS: Final = 0.05
@@ -71,6 +71,16 @@ class Served(Protocol):
         ...
 
 
+def is_over(stopping: threading.Event) -> bool:
+    """Say, a little later, whether all is to end: what the main thread asks instead of waiting.
+
+    Ctrl-C strikes it anywhere. In the midst of an event's wait it would leave the event's lock
+    taken, and whoever sets the event after that would stand for ever.
+    """
+    pause(LOOK_SECONDS)
+    return stopping.is_set()
+
+
 @contextmanager
 def serve_page(server: Served, port: int | None, say: Callable[[str], None]) -> Iterator[None]:
     """Serve the page meanwhile, and say where."""
@@ -98,7 +108,7 @@ def serve_page(server: Served, port: int | None, say: Callable[[str], None]) -> 
         partial(_answered, server),
     )
     page.start()
-    while not (page.is_up or server.stopping.wait(LOOK_SECONDS)):
+    while not (page.is_up or is_over(server.stopping)):
         pass
     server.check()
     if page.settings.port != wanted:

@@ -6,12 +6,12 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import typer
 
 from pnl import logs
-from pnl.cli.paging import STOP_SECONDS_MAX, serve_page
+from pnl.cli.paging import STOP_SECONDS_MAX, is_over, serve_page
 from pnl.cli.progress import Progress
 from pnl.cli.sentences import warn
 from pnl.datafolder import DataFolder
@@ -26,8 +26,6 @@ from pnl.settings_load import Loaded, load, settings_file
 from streams.clock import SystemClock
 from streams.sqlite_log import SqliteLog
 from streams.topics import SOURCE_NAMES
-
-LOOK_SECONDS: Final = 0.05
 
 
 def run_server(data: Path, port: int | None) -> None:
@@ -120,7 +118,8 @@ def _feeding(server: Server, feeder: Feeder, *, must_load: bool) -> Iterator[Non
 def _until_stopped(server: Server) -> None:
     """Wait for Ctrl-C or a fault; Ctrl-C is how a server ends well."""
     try:
-        server.pipeline.stopping.wait()
+        while not is_over(server.stopping):
+            pass
     except KeyboardInterrupt:
         return
     server.check()
@@ -131,7 +130,7 @@ def _until_loaded(server: Server, feeder: Feeder) -> None:
     with Progress() as progress:
         try:
             while not (feeder.done and is_caught_up(server.log)):
-                if server.pipeline.stopping.wait(LOOK_SECONDS):
+                if is_over(server.stopping):
                     server.check()
                 progress.show(f"{feeder.progress.appended:,} events appended")
         except KeyboardInterrupt:

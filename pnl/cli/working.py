@@ -11,7 +11,7 @@ from typing import Final
 
 import typer
 
-from pnl.cli.paging import serve_page
+from pnl.cli.paging import is_over, serve_page
 from pnl.cli.sentences import warn
 from pnl.cli.topics import on_kafka
 from pnl.datafolder import DataFolder
@@ -97,7 +97,8 @@ def run_console(data: Path, port: int | None) -> None:
         ConsoleServer(DataFolder(data), load(data), SystemClock(), stopping) as server,
         serve_page(server, port or settings.server.port, typer.echo),
     ):
-        stopping.wait()
+        while not is_over(stopping):
+            pass
     server.check()
 
 

@@ -35,7 +35,7 @@ test-simulation: $(VENV)/.ready ## in bulk from seeds: the runner on a simulated
 	$(PYTEST) -n 2 -m "simulation and not soak" tests
 
 test-soak: $(VENV)/.ready kafka-jars ## minutes of load, killed at random moments
-	$(PYTEST) -m soak tests
+	$(PYTEST) -m "soak and not release" tests
 
 lint: $(VENV)/.ready ## format, types, import contracts, deployment files
 	$(VENV)/bin/ruff format --check .

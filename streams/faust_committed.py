@@ -73,16 +73,20 @@ class CommittedConsumer(driver.Consumer):
         super().resume_partitions(held)
 
     async def perform_seek(self) -> None:
-        """Go to where the state says; what was committed is only for those who watch."""
-        await super().perform_seek()
+        """Go to where the state says, and nowhere else on the way there.
+
+        Faust calls this at any time, also while a fetch is under way: what was committed may lie
+        beyond what was handled, and what is fetched from there would be taken for what comes next.
+        Going back is harmless at any time: what was handled is known by its place.
+        """
         transport = self.transport
         assert isinstance(transport, CommittedTransport)
         assigned = self.assignment()
         places = {tp: at for tp, at in transport.places().items() if tp in assigned}
-        await self.seek_wait(places)
         for tp, at in places.items():
             # Or what is handled before it would be kept to be committed, for ever.
             self._committed_offset[tp] = at or None
+        await self.seek_wait(places)
 
 
 class CommittedTransport(driver.Transport):

@@ -20,7 +20,7 @@ What Faust 0.15.3 is known to do, and what keeps it from hurting here (docs/sign
 
 import asyncio
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from datetime import timedelta
 from typing import Any, Final
@@ -35,6 +35,8 @@ from streams.dead_letters import dead_letter
 from streams.facts import Millis
 from streams.faust_committed import CommittedTransport
 from streams.faust_settings import FaustSettings, credentials_of
+from streams.faust_table import ChangelogTable
+from streams.first_records import FirstRecords
 from streams.invalid import Invalid, Refused
 from streams.kafka_settings import MESSAGE_BYTES_MAX
 from streams.log import LogFailed, Record, TopicPartition
@@ -49,45 +51,6 @@ They are gathered here: `Stream.take` may acknowledge, unhandled, what comes whi
 """
 METRICS: Final = "pnl_faust"
 _LOOK_SECONDS: Final = 0.05
-
-
-class _ChangelogTable(faust.Table[bytes, bytes]):
-    """A plain table whose records are folded by partition, in place of a dictionary."""
-
-    tables: dict[int, Table]
-    epoch: int
-    recovered: bool = False
-    replayed: int = 0
-
-    def apply_changelog_batch(self, batch: Iterable[EventT[Any]]) -> None:
-        """Take over records of the changelog, in their order."""
-        for event in batch:
-            message = event.message
-            assert message.key is not None
-            self.tables[message.partition].replay(message.key, message.value)
-            self.replayed += 1
-
-    async def on_rebalance(
-        self, assigned: set[TP], revoked: set[TP], newly_assigned: set[TP], generation_id: int = 0
-    ) -> None:
-        """Forget what is not ours, and what will be read anew."""
-        self.recovered = False
-        changelog = self.changelog_topic_name
-        self.tables = {
-            tp.partition: self.tables.get(tp.partition, Table(self.epoch))
-            if tp not in newly_assigned
-            else Table(self.epoch)
-            for tp in assigned
-            if tp.topic == changelog
-        }
-        await super().on_rebalance(assigned, revoked, newly_assigned, generation_id)
-
-    async def on_recovery_completed(self, active_tps: set[TP], standby_tps: set[TP]) -> None:
-        """Take over what was read."""
-        for table in self.tables.values():
-            table.take_over()
-        self.recovered = True
-        await super().on_recovery_completed(active_tps, standby_tps)
 
 
 class FaustHost:
@@ -107,8 +70,9 @@ class FaustHost:
         self._thread = threading.Thread(target=self._run, name="faust", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ticking: Future[None] | None = None
+        self._first = FirstRecords()
         self._app: faust.App | None = None
-        self._table: _ChangelogTable | None = None
+        self._table: ChangelogTable | None = None
         self.fault: BaseException | None = None
         """What ended it; None while nothing did."""
         self.handled = 0
@@ -232,7 +196,7 @@ class FaustHost:
         app.finalize()
         return app
 
-    def _changelog_of(self, app: faust.App) -> _ChangelogTable:
+    def _changelog_of(self, app: faust.App) -> ChangelogTable:
         settings = self._settings
         topic = app.topic(
             settings.prefix + settings.changelog,
@@ -245,7 +209,7 @@ class FaustHost:
             allow_empty=True,
             maxsize=131_072,
         )
-        table = _ChangelogTable(
+        table = ChangelogTable(
             app,
             name="signals",
             key_type=bytes,
@@ -316,11 +280,24 @@ class FaustHost:
         for event in events:
             if event.message.generation_id == generation:
                 by_partition.setdefault(event.message.partition, []).append(event)
+        self._first.begin(generation)
         for partition, part in by_partition.items():
             table = self._table.tables.get(partition)
             if table is None or self._stopping.is_set():
                 continue
-            await self._records(partition, table, [self._arrival(event) for event in part])
+            await self._records(partition, table, await self._believed(table, part))
+
+    async def _believed(self, table: Table, events: Sequence[EventT[Any]]) -> list[Arrived]:
+        """Return what stands where it should; seek where records may have been passed over."""
+        assert self._app is not None
+        arrivals = [self._arrival(event) for event in events]
+        judged = [
+            self._first.judge((each[0], each[1]), table.positions.get(each[0], 0), each[2])
+            for each in arrivals
+        ]
+        if "seek" in judged:
+            await self._app.consumer.perform_seek()
+        return [each for each, how in zip(arrivals, judged, strict=True) if how == "take"]
 
     async def _records(self, partition: int, table: Table, arrivals: Sequence[Arrived]) -> None:
         positions = dict(table.positions)

@@ -26,6 +26,7 @@ import msgspec
 from bench.alert_cells import Cells, merged
 from bench.alert_load import model
 from bench.load import POLICY, partition_of
+from bench.measure import NothingStored
 from pnl.engine import JourneysHandler
 from pnl.fitting.live import live_model
 from pnl.simulator.centre import QUEUES, Outage
@@ -67,19 +68,7 @@ class _Feed:
         self.batch: list[Record] = []
         self.published: list[tuple[str, int, Outgoing]] = []
         self.assignment = 0
-        self.state = self
-
-    def load(self, partition: int, prefix: bytes) -> list[tuple[bytes, bytes]]:
-        """Nothing is stored: every customer stays hot."""
-        return []
-
-    def load_each(self, partition: int, prefixes: list[bytes]) -> list[list[tuple[bytes, bytes]]]:
-        """Nothing is stored."""
-        return [[] for _ in prefixes]
-
-    def shelves(self, partition: int) -> Iterator[bytes]:
-        """Nothing is stored."""
-        return iter(())
+        self.state = NothingStored()
 
     def committed(self) -> dict[TopicPartition, int]:
         """Begin at the beginning."""

@@ -55,16 +55,8 @@ def figures(events: int, seconds: float, cpu_seconds: float, **more: object) -> 
     }
 
 
-class _Memory:
-    """A consumer over records in memory that counts what is written to it."""
-
-    def __init__(self, records: list[Record]) -> None:
-        self._records = records
-        self._at = 0
-        self.out_bytes = 0
-        self.state_bytes = 0
-        self.outputs: dict[str, list[bytes | None]] = {}
-        self.state = self
+class NothingStored:
+    """The state of who keeps every customer in memory."""
 
     def load(self, partition: int, prefix: bytes) -> list[tuple[bytes, bytes]]:
         """Nothing is stored: every customer stays hot."""
@@ -77,6 +69,18 @@ class _Memory:
     def shelves(self, partition: int) -> Iterator[bytes]:
         """Nothing is stored."""
         return iter(())
+
+
+class _Memory:
+    """A consumer over records in memory that counts what is written to it."""
+
+    def __init__(self, records: list[Record]) -> None:
+        self._records = records
+        self._at = 0
+        self.out_bytes = 0
+        self.state_bytes = 0
+        self.outputs: dict[str, list[bytes | None]] = {}
+        self.state = NothingStored()
 
     def committed(self) -> dict[TopicPartition, int]:
         """Begin at the beginning."""

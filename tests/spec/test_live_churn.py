@@ -127,7 +127,7 @@ def test_a_fit_that_ran_to_the_edge_says_what_one_near_it_says(repeats: int) -> 
     )
     assert edge.risk(bought) == pytest.approx(near.risk(bought), rel=0.03)
     value = edge.value_minor(bought, 400_000)
-    assert value == pytest.approx(near.value_minor(bought, 400_000), rel=0.05)
+    assert value == pytest.approx(near.value_minor(bought, 400_000), rel=0.05, abs=1)  # a cent
     assert value
 
 

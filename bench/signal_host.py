@@ -58,7 +58,7 @@ def measure(cluster: Cluster, rate: int) -> None:
     log = open_log(cluster, prefix)
     metrics = Metrics(CollectorRegistry())
     told = faust_settings(settings(cluster.bootstrap, prefix), log.partitions, "bench", TOPICS)
-    host = FaustHost(told, Tally(), metrics.registry)
+    host = FaustHost(told, Tally(), log.read, metrics.registry)
     role = FaustSignalsRole(log, host, metrics, SystemClock(), topics=TOPICS)
     while not host.ticks:
         role.step(WAIT)

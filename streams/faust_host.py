@@ -8,6 +8,8 @@ What Faust 0.15.3 is known to do, and what keeps it from hurting here (docs/sign
 
 * commits past a record in flight, acknowledges on an exception: places lie in the state, and
   `CommittedConsumer` seeks to them; what the group committed is never asked.
+* drops records it has fetched when owners change: what does not come before the first record of a
+  partition, and the state, are read from the log by ourselves.
 * reads uncommitted records: `streams.faust_committed`.
 * state ahead of the offsets, changelog written in parts: `streams.signal_steps`.
 * windows by the wall clock, closed for one partition of many, keys lost to expiry: no window of
@@ -19,8 +21,9 @@ What Faust 0.15.3 is known to do, and what keeps it from hurting here (docs/sign
 """
 
 import asyncio
+import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import Future
 from datetime import timedelta
 from typing import Any, Final
@@ -36,10 +39,9 @@ from streams.facts import Millis
 from streams.faust_committed import CommittedTransport
 from streams.faust_settings import FaustSettings, credentials_of
 from streams.faust_table import ChangelogTable
-from streams.first_records import FirstRecords
 from streams.invalid import Invalid, Refused
 from streams.kafka_settings import MESSAGE_BYTES_MAX
-from streams.log import LogFailed, Record, TopicPartition
+from streams.log import Busy, LogFailed, Record, TopicPartition
 from streams.signal_host import Arrived, Draft, Emitted, SignalHandler, apply_each
 from streams.signal_steps import Table
 from streams.topics import DEAD_LETTERS
@@ -51,6 +53,9 @@ They are gathered here: `Stream.take` may acknowledge, unhandled, what comes whi
 """
 METRICS: Final = "pnl_faust"
 _LOOK_SECONDS: Final = 0.05
+Reading = Callable[[str, int, int, int], list[Record]]
+"""Reads committed records of a topic's partition from an offset on, up to a number of them; fewer
+at the end. From any thread."""
 
 
 class FaustHost:
@@ -60,17 +65,19 @@ class FaustHost:
         self,
         settings: FaustSettings,
         handler: SignalHandler,
+        read: Reading,
         registry: CollectorRegistry,
     ) -> None:
         self._settings = settings
         self._handler = handler
+        self._read = read
         self._registry = registry
         self._stopping = threading.Event()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="faust", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ticking: Future[None] | None = None
-        self._first = FirstRecords()
+        self._begun: dict[tuple[int, str], int] = {}
         self._app: faust.App | None = None
         self._table: ChangelogTable | None = None
         self.fault: BaseException | None = None
@@ -218,6 +225,7 @@ class FaustHost:
             changelog_topic=topic,
         )
         table.tables, table.epoch = {}, settings.epoch
+        table.take_over = self._take_over
         app.tables.add(table)
         return table
 
@@ -280,26 +288,84 @@ class FaustHost:
         for event in events:
             if event.message.generation_id == generation:
                 by_partition.setdefault(event.message.partition, []).append(event)
-        self._first.begin(generation)
         for partition, part in by_partition.items():
             table = self._table.tables.get(partition)
-            if table is None or self._stopping.is_set():
+            if table is None:
                 continue
-            await self._records(partition, table, await self._believed(table, part))
+            await self._steps(generation, partition, table, [self._came(event) for event in part])
 
-    async def _believed(self, table: Table, events: Sequence[EventT[Any]]) -> list[Arrived]:
-        """Return what stands where it should; seek where records may have been passed over."""
-        assert self._app is not None
-        arrivals = [self._arrival(event) for event in events]
-        judged = [
-            self._first.judge((each[0], each[1]), table.positions.get(each[0], 0), each[2])
-            for each in arrivals
-        ]
-        if "seek" in judged:
-            await self._app.consumer.perform_seek()
-        return [each for each, how in zip(arrivals, judged, strict=True) if how == "take"]
+    async def _steps(
+        self, generation: int, partition: int, table: Table, arrivals: Sequence[Arrived]
+    ) -> None:
+        """Take a step with what came, after steps with what should have come before it.
 
-    async def _records(self, partition: int, table: Table, arrivals: Sequence[Arrived]) -> None:
+        Looked for once in each topic after a takeover: a gap is the end of a transaction, or what
+        compaction removed, or what Faust dropped.
+        """
+        for arrived in arrivals:
+            if self._begun.get((partition, arrived.topic)) == generation:
+                continue
+            at = table.positions.get(arrived.topic, 0)
+            async for records in self._between(arrived.topic, partition, at, arrived.offset):
+                missed = [self._arrival(record) for record in records]
+                if not await self._step_of(partition, table, missed):
+                    return
+            self._begun[partition, arrived.topic] = generation
+        await self._step_of(partition, table, arrivals)
+
+    async def _between(
+        self, topic: str, partition: int, start: int, end: int
+    ) -> AsyncIterator[list[Record]]:
+        """Read what the log has from `start` on before `end`, as many at once as a step takes."""
+        while start < end:
+            try:
+                read = await asyncio.to_thread(self._read, topic, partition, start, BATCH_MAX)
+            except Busy:
+                await asyncio.sleep(_LOOK_SECONDS)
+                continue
+            records = [record for record in read if record.offset < end]
+            if records:
+                yield records
+            if len(records) < BATCH_MAX:
+                return
+            start = records[-1].offset + 1
+
+    async def _take_over(self, tables: Mapping[int, Table]) -> None:
+        """Read the state of what is owned now; what fails ends the host."""
+        try:
+            for partition, table in tables.items():
+                await self._begin_term(partition, table)
+        except Exception as error:  # noqa: BLE001 - kept: who runs the host ends with it
+            self._fail(error)
+
+    async def _begin_term(self, partition: int, table: Table) -> None:
+        """Read a changelog and begin a term in it; again, if somebody wrote a step meanwhile."""
+        app, changelog = self._app, self._table
+        assert app is not None
+        assert changelog is not None
+        tables, generation = changelog.tables, app.consumer_generation_id
+        name = self._settings.changelog
+        start, began = 0, sys.maxsize
+        while True:
+            has_step = False
+            async for records in self._between(name, partition, start, began):
+                for record in records:
+                    has_step |= table.replay(record.key, record.value)
+                changelog.replayed += len(records)
+                start = records[-1].offset + 1
+            if began != sys.maxsize:
+                if not has_step:
+                    return
+                start = began + 1
+            if changelog.tables is not tables or self._stopping.is_set():
+                return
+            written = [
+                (changelog.changelog_topic_name, *each) for each in table.take_over(generation)
+            ]
+            began = await self._write(partition, written)
+
+    async def _step_of(self, partition: int, table: Table, arrivals: Sequence[Arrived]) -> bool:
+        """Take a step with what of this is new; False where the partition was lost."""
         positions = dict(table.positions)
         new: list[Arrived] = []
         for arrived in arrivals:
@@ -307,13 +373,15 @@ class FaustHost:
                 positions[arrived.topic] = arrived.offset + 1
                 new.append(arrived)
         if not new:
-            return
+            return True
         draft = Draft(table.state)
         emitted, refused = apply_each(self._handler, draft, new)
         letters = [self._letter(new[index], problem) for index, problem in refused]
-        if await self._step(partition, table, draft, positions, [*emitted, *letters]):
-            self.handled += len(new)
-            self.refused += len(letters)
+        if not await self._step(partition, table, draft, positions, [*emitted, *letters]):
+            return False
+        self.handled += len(new)
+        self.refused += len(letters)
+        return True
 
     async def _step(
         self,
@@ -341,26 +409,35 @@ class FaustHost:
 
     async def _write(
         self, partition: int, records: Sequence[tuple[str, bytes | None, bytes | None]]
-    ) -> None:
-        """Write records in their order, each (topic, key, value); return once all are kept."""
+    ) -> int:
+        """Write records in their order, each (topic, key, value).
+
+        Returns, once all are kept, the offset of the first; -1 for none.
+        """
         assert self._app is not None
         send = self._app.producer.send
         sent = [
             await send(topic, key, value, partition, None, None) for topic, key, value in records
         ]
-        await asyncio.gather(*sent)
+        kept = await asyncio.gather(*sent)
+        return kept[0].offset if kept else -1
 
-    def _arrival(self, event: EventT[Any]) -> Arrived:
+    def _came(self, event: EventT[Any]) -> Arrived:
         message = event.message
-        return Arrived(
-            message.topic.removeprefix(self._settings.prefix),
-            message.partition,
-            message.offset,
-            self._settings.epoch,
-            round(message.timestamp * 1000),
-            message.key,
-            message.value,
+        return self._arrival(
+            Record(
+                message.topic.removeprefix(self._settings.prefix),
+                message.partition,
+                message.offset,
+                round(message.timestamp * 1000),
+                message.key,
+                message.value,
+            )
         )
+
+    def _arrival(self, record: Record) -> Arrived:
+        topic, partition, offset, logged_at, key, value, _ = record
+        return Arrived(topic, partition, offset, self._settings.epoch, logged_at, key, value)
 
     def _letter(self, arrived: Arrived, problem: Refused) -> Emitted:
         topic, partition, offset, epoch, logged_at, key, value = arrived

@@ -76,7 +76,7 @@ class Maker:
 
         kafka = kafka_settings(self._settings, slot=self._slot, epoch=log.epoch)
         told = faust_settings(kafka, log.partitions, code_version())
-        host = FaustHost(told, handler, metrics.registry)
+        host = FaustHost(told, handler, log.read, metrics.registry)
         return FaustSignalsRole(log, host, metrics, self._clock)
 
     def _alerts(self, log: KafkaLog, metrics: Metrics) -> Role:

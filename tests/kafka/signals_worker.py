@@ -37,7 +37,7 @@ def work(bootstrap: str, prefix: str) -> None:
     log = KafkaLog(kafka)
     metrics = Metrics(CollectorRegistry())
     told = faust_settings(kafka, log.partitions, "test", TOPICS)
-    host = FaustHost(told, Tally(), metrics.registry)
+    host = FaustHost(told, Tally(), log.read, metrics.registry)
     role = FaustSignalsRole(log, host, metrics, SystemClock(), topics=TOPICS, every=EVERY)
     said = ""
     while not stopping and os.getppid() == parent:

@@ -30,7 +30,7 @@ class FaustStand:
     def start(self) -> AbstractContextManager[Running]:
         """Run a host."""
         metrics = Metrics(CollectorRegistry())
-        host = FaustHost(self.settings, Tally(), metrics.registry)
+        host = FaustHost(self.settings, Tally(), self.log.read, metrics.registry)
         role = FaustSignalsRole(self.log, host, metrics, SystemClock(), topics=TOPICS, every=EVERY)
         return Running.of(role, WAIT)
 

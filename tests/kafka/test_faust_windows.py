@@ -62,7 +62,7 @@ def test_a_backfill_closes_its_own_windows_with_all_that_belongs_in_them(
     log.append(ACTIVITY, records)
     told = faust_settings(settings(cluster.bootstrap, prefix), log.partitions, "test")
     metrics = Metrics(CollectorRegistry())
-    host = FaustHost(told, Signals(DEFAULTS, QUICK), metrics.registry)
+    host = FaustHost(told, Signals(DEFAULTS, QUICK), log.read, metrics.registry)
     role = FaustSignalsRole(log, host, metrics, SystemClock(), every=WAIT)
     found: dict[int, WindowRecord] = {}
     at, limit = 0, Deadline(timedelta(seconds=60))

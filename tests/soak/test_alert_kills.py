@@ -119,7 +119,6 @@ def test_no_alert_is_lost_when_the_one_process_is_killed_again_and_again(tmp_pat
         deployment.log.close()
 
 
-@pytest.mark.release
 @pytest.mark.skipif(
     missing() is not None and os.environ.get("CI") != "true", reason=f"not run: {missing()}"
 )

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from streams.signal_steps import STEP, Table
 
-Records = list[tuple[bytes, bytes | None]]
+Records = list[tuple[bytes, bytes]]
 CHANGES = st.dictionaries(
-    st.sampled_from("abcd"), st.one_of(st.none(), st.binary(max_size=3)), max_size=4
+    st.sampled_from("abcd"), st.one_of(st.none(), st.binary(min_size=1, max_size=3)), max_size=4
 )
 
 
@@ -51,16 +51,39 @@ def test_a_changelog_cut_off_anywhere_is_the_state_after_a_step(
         assert (found.state, found.positions) == (whole.state, {"t": number})
 
 
-def test_a_late_write_of_a_former_owner_is_passed_over() -> None:
-    """What was read by its successor before is not changed by what it still had under way."""
+@given(st.lists(CHANGES, min_size=1, max_size=6), CHANGES, CHANGES, st.data())
+def test_late_writes_of_a_former_owner_are_passed_over(
+    of: list[dict[str, bytes | None]],
+    late: dict[str, bytes | None],
+    own: dict[str, bytes | None],
+    data: st.DataObject,
+) -> None:
+    """Writes and deletions that it still had under way when its successor had begun its term.
+
+    However its last step was cut off, and whether the changelog was compacted before.
+    """
     former = Table(1)
-    log = former.step({"t": 1}, {"a": b"1"})
+    log, lengths = steps(of, former)
+    log = log[: data.draw(st.integers(lengths[-2] + 1, len(log)))]
+    log = data.draw(st.sampled_from([log, compacted(log)]))
     successor = read(log)
-    successor.take_over()
-    late = former.step({"t": 2}, {"a": b"late", "b": b"late"})
-    log += successor.step({"t": 3}, {"a": b"3"}) + late
-    assert read(log).state == {"a": b"3"}
-    assert read(log).positions == {"t": 3}
+    log += successor.take_over(data.draw(st.integers(0, 3)))
+    late_records = former.step({"t": 98}, late)
+    at = data.draw(st.integers(0, len(late_records)))
+    log += late_records[:at] + successor.step({"t": 99}, own) + late_records[at:]
+    assert (read(log).state, read(log).positions) == (successor.state, {"t": 99})
+
+
+@given(st.lists(CHANGES, min_size=1, max_size=6), CHANGES, st.data())
+def test_what_only_the_last_step_says_outlives_it(
+    of: list[dict[str, bytes | None]], own: dict[str, bytes | None], data: st.DataObject
+) -> None:
+    """Its keys were not all written, and compaction removes it once there is another."""
+    log, lengths = steps(of, Table(1))
+    log = log[: data.draw(st.integers(lengths[-2] + 1, len(log)))]
+    successor = read(log)
+    log += successor.take_over(0) + successor.step({"t": 99}, own)
+    assert read(compacted(log)).state == read(log).state == successor.state
 
 
 def test_places_of_another_epoch_are_none() -> None:

@@ -68,7 +68,11 @@ def moved(fact: Fact, at: Millis) -> Fact:
 
 
 def slices(
-    load: list[tuple[str, Fact]], per_second: int, start: Millis, first: int = 0
+    load: list[tuple[str, Fact]],
+    per_second: int,
+    start: Millis,
+    first: int = 0,
+    marked_per_second: float = MARKED_PER_SECOND,
 ) -> list[dict[str, list[Outgoing]]]:
     """Return what is appended every SLICE_SECONDS, each fact at its moment, marked ones between.
 
@@ -80,8 +84,8 @@ def slices(
         seconds = number / per_second
         while len(found) <= seconds / SLICE_SECONDS:
             found.append({})
-        while marked < seconds * MARKED_PER_SECOND:
-            complaint = complains(first + marked, start + round(1000 * marked / MARKED_PER_SECOND))
+        while marked < seconds * marked_per_second:
+            complaint = complains(first + marked, start + round(1000 * marked / marked_per_second))
             record = Outgoing(key_of(complaint).encode(), encode(complaint))
             found[-1].setdefault(CONTACTS, []).append(record)
             marked += 1

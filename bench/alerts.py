@@ -206,7 +206,7 @@ class _Journeys:
         self._feed = _Feed()
         self._offsets: Counter[tuple[str, int]] = Counter()
         handler = JourneysHandler(
-            POLICY, code_version="bench", hot_customers=10**9, risk=live_model(model())
+            POLICY, code_version="bench", hot_facts=10**9, risk=live_model(model())
         )
         feed: Any = self._feed  # as much of a consumer as is asked for here
         self._runner = Runner(feed, handler, epoch=1, code_version="bench", records_max=10**6)

@@ -140,7 +140,7 @@ def journeys(events: int) -> dict[str, object]:
     gc.freeze()
     before_mb = peak_mb()
     consumer = _Memory(records)
-    handler = JourneysHandler(POLICY, code_version="bench", hot_customers=10**9)
+    handler = JourneysHandler(POLICY, code_version="bench", hot_facts=10**9)
     runner = Runner(consumer, handler, epoch=1, code_version="bench", records_max=BATCH)
     started, cpu = time.perf_counter(), time.process_time()
     while runner.step(timedelta(0)):

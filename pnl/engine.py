@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from processors.live_churn import LiveModel
 
 GROUP: Final = "journeys"
+HOT_FACTS: Final = 500_000
+"""About 1.1 GB: a fact takes 2.2 kB in a customer that is decoded."""
 
 _SLICE: Final = 64
 """So many records are decoded, then applied, then encoded: each step's code, and what it hands to
@@ -69,8 +71,9 @@ class _Batch:
 
 
 class JourneysHandler:
-    """The runner's handler. `hot_customers` is how many stay decoded per partition.
+    """The runner's handler. Customers of at most about `hot_facts` facts stay decoded.
 
+    They are counted in facts, which is what memory goes by: some customers have thousands.
     `risk` is the model that says who may not buy again; without one nobody has a risk.
     """
 
@@ -79,7 +82,7 @@ class JourneysHandler:
         policies: Policies,
         *,
         code_version: str,
-        hot_customers: int = 50_000,
+        hot_facts: int = HOT_FACTS,
         risk: "LiveModel | None" = None,
     ) -> None:
         book = book_of(policies)
@@ -88,7 +91,8 @@ class JourneysHandler:
         self._rules = Rules(book)
         self._policy = book.version
         self._code_version = code_version
-        self._young_max = max(1, hot_customers // 2)
+        self._young_max = max(1, hot_facts // 2)
+        self._young_facts = 0
         self._young: dict[int, dict[str, Customer]] = {}
         self._old: dict[int, dict[str, Customer]] = {}
         self._stream_time: dict[int, Millis | None] = {}
@@ -99,6 +103,7 @@ class JourneysHandler:
         self._state = state
         self._rules.open(state)
         self._young.clear()
+        self._young_facts = 0
         self._old.clear()
         self._stream_time.clear()
         self._open.clear()
@@ -167,14 +172,19 @@ class JourneysHandler:
             key = _text(raw)
             if raw is None or key is None:
                 continue
-            customer = young.get(key) or old.pop(key, None)
-            if customer is None:
-                missing[raw] = key
+            customer = young.get(key)
+            if customer is not None:
+                customers[raw] = customer
+            elif key in old:
+                customers[raw] = young[key] = old.pop(key)
+                self._young_facts += customers[raw].facts
             else:
-                customers[raw] = young[key] = customer
+                missing[raw] = key
         found = self._state.load_each(partition, [prefix_of(key) for key in missing.values()])
         for (raw, key), rows in zip(missing.items(), found, strict=True):
             customers[raw] = young[key] = decode_customer(key, rows)
+            self._young_facts += len(rows)
+        self._young_facts += len(records)
         return customers
 
     def _apply(self, batch: _Batch, record: Record, fact: Fact) -> Applied:
@@ -263,11 +273,9 @@ class JourneysHandler:
                 customer.written()
             self._stream_time[partition] = batch.stream_time
             self._rules.written(partition)
-            young = self._young.get(partition, {})
-            if len(young) > self._young_max:
-                self._old[partition] = young
-                self._young[partition] = {}
         self._open.clear()
+        if self._young_facts > self._young_max:
+            self._old, self._young, self._young_facts = self._young, {}, 0
 
     def drop(self) -> None:
         """Throw away every customer that the open batch touched."""
@@ -307,11 +315,11 @@ class JourneysWorker:
         *,
         code_version: str,
         records_max: int = 10_000,
-        hot_customers: int = 50_000,
+        hot_facts: int = HOT_FACTS,
         risk: "LiveModel | None" = None,
     ) -> None:
         handler = JourneysHandler(
-            policies, code_version=code_version, hot_customers=hot_customers, risk=risk
+            policies, code_version=code_version, hot_facts=hot_facts, risk=risk
         )
         self._consumer = log.consumer(GROUP, INPUT_NAMES)
         self._runner = Runner(

@@ -102,6 +102,7 @@ class Pipeline:
             clock,
             code_version=code_version(),
             records_max=settings.limits.batch_records_max,
+            hot_facts=settings.limits.hot_facts,
             risk=risk,
         )
         self._sink = SinkRole(log, store, metrics, clock, code_version=code_version())

@@ -53,9 +53,10 @@ class Server(Section):
 
 
 class Limits(Section):
-    """Bounds of the running program."""
+    """Bounds of the running program; `hot_facts`: of customers whom journeys keep decoded."""
 
     batch_records_max: Annotated[int, BeforeValidator(number), Field(ge=1, le=100_000)] = 10_000
+    hot_facts: Annotated[int, BeforeValidator(number), Field(ge=1_000, le=10**9)] = 500_000
     import_batch_records: Annotated[int, BeforeValidator(number), Field(ge=1, le=100_000)] = 5_000
     disk_free_mib_min: Count = 256
 

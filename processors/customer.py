@@ -155,6 +155,12 @@ class Customer:
 
     # --- items
 
+    @property
+    def facts(self) -> int:
+        """How many facts are remembered."""
+        kinds = self.legs, self.orders, self.resolutions, self.costs, self.periods
+        return sum(map(len, kinds))
+
     def change(self, kind: Kind, identity: str) -> None:
         """Note that an item must be written to the state."""
         self.changed.add((kind, identity))

@@ -105,6 +105,7 @@ class Maker:
             self._clock,
             code_version=code_version(),
             records_max=self._settings.limits.batch_records_max,
+            hot_facts=self._settings.limits.hot_facts,
             risk=live_risk(self._folder),
         )
 

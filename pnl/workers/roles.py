@@ -11,7 +11,7 @@ from pnl.auditor.auditor import Auditor
 from pnl.auditor.findings import Found
 from pnl.auditor.notices import Notices
 from pnl.engine import GROUP as JOURNEYS
-from pnl.engine import JourneysHandler, LawBroken
+from pnl.engine import HOT_FACTS, JourneysHandler, LawBroken
 from pnl.metrics import Metrics
 from pnl.reports.freshness import freshness
 from pnl.workers.metered import Metered
@@ -101,9 +101,12 @@ class JourneysRole:
         *,
         code_version: str,
         records_max: int,
+        hot_facts: int = HOT_FACTS,
         risk: "LiveModel | None" = None,
     ) -> None:
-        self._handler = JourneysHandler(policies, code_version=code_version, risk=risk)
+        self._handler = JourneysHandler(
+            policies, code_version=code_version, hot_facts=hot_facts, risk=risk
+        )
         self._metered = Metered(self._handler, metrics, clock)
         self._metrics = metrics
         self._clock = clock

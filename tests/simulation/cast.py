@@ -203,7 +203,7 @@ class Cast:
                     self.policy,
                     code_version=CODE_VERSION,
                     records_max=records_max,
-                    hot_customers=hot,
+                    hot_facts=hot,
                 )
             except Busy as busy:
                 self.trace(f"{player.process.name:>10} is busy: {busy}")

@@ -249,7 +249,7 @@ def test_a_worker_that_goes_on_where_another_stopped_writes_the_same() -> None:
             append(log, ORDERS, refund(f"r{day}", None, at(day + 0.6), 90, customer_id=key))
     drain(worker_on(one, records_max=5))
     while True:
-        worker = worker_on(many, records_max=5, hot_customers=2)
+        worker = worker_on(many, records_max=5, hot_facts=2)
         if not worker.step(NO_WAIT):
             break
     for topic in OUTPUT_NAMES:
@@ -265,7 +265,7 @@ def test_a_history_of_many_horizons_sent_twice_counts_once() -> None:
             append(log, ORDERS, order(f"o{day}", at(day + 1), 1000))
             append(log, ORDERS, refund(f"r{day}", f"o{day}", at(day + 2), 100))
             append(log, COSTS, cost(f"x{day}", "concession", at(day + 3), 50))
-    drain(worker_on(log, records_max=50, hot_customers=1))
+    drain(worker_on(log, records_max=50, hot_facts=1))
     sources = [source for batch in batches(log) for source in batch.sources]
     assert sum(source.applied + source.late for source in sources) == 160
     assert sum(source.duplicate for source in sources) == 160

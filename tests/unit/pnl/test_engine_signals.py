@@ -85,7 +85,7 @@ def told_in_batches(records_max: int, *, restart: bool = False) -> tuple[list[by
         for at, fact in enumerate(trade(DAYS))
     ]
     kept, risks, told = Kept(), list[bytes](), Told()
-    handler = JourneysHandler(Policy(), code_version="test", hot_customers=2, risk=MODEL)
+    handler = JourneysHandler(Policy(), code_version="test", hot_facts=2, risk=MODEL)
     handler.open(kept)
     for start in range(0, len(records), records_max):
         handler.process(0, records[start : start + records_max], f"1-0-{start}")

@@ -44,8 +44,14 @@ class _Said(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 _decode: Final = msgspec.json.Decoder(_Said).decode
 
 
-def add_answers(api: FastAPI, answering: Answering, timezone: str, clock: Clock) -> None:
-    """Serve `POST /alerts/{id}/answer`."""
+def add_answers(
+    api: FastAPI,
+    answering: Answering,
+    timezone: str,
+    clock: Clock,
+    given: Callable[[str], None],
+) -> None:
+    """Serve `POST /alerts/{id}/answer`; `given` is told the id of an alert that got one."""
     zone = ZoneInfo(timezone)
 
     @api.post("/alerts/{item}/answer", include_in_schema=False)
@@ -70,6 +76,7 @@ def add_answers(api: FastAPI, answering: Answering, timezone: str, clock: Clock)
             return JSONResponse({"error": str(error)}, status_code=400)
         except (Busy, LogFailed, CheckFailed) as error:
             return JSONResponse({"error": f"Not written: {error}"}, status_code=503)
+        given(item)
         return JSONResponse({"said": sentence})
 
 

@@ -103,7 +103,7 @@ def build(
     console = Console(poller, Assets.read())
     add_api(api, reports, settings, ready)
     if answering is not None:
-        add_answers(api, answering, settings.timezone, clock)
+        add_answers(api, answering, settings.timezone, clock, poller.hurry)
     console.add_assets(api)
     for name, (route, _) in PAGES.items():
         console.add_page(name, route)

@@ -1,13 +1,15 @@
 """One poller for all pages: each distinct question is answered once, for everybody who asked it.
 
 Law: a page never queries. It shows a snapshot, which is frozen; the poller makes the next one
-when the books have changed, and a snapshot's version only grows. Work on the books is bounded:
-an answer that took long is made anew only after resting several times as long.
+when the books have changed, and a version is never given twice: also not to a page that was
+forgotten while its tab was hidden. Work on the books is bounded: an answer that took long is made
+anew only after resting several times as long, but for a moment on what a person has just changed.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import Final, TypeVar
 
 import structlog
@@ -27,6 +29,8 @@ from streams.clock import Clock
 REST: Final = 2.0
 """How many times as long as an answer took the books are left alone before the next one."""
 CHOICES_EVERY_S: Final = 10.0
+HURRY_S: Final = 10.0
+"""So long the page of what somebody changed is made anew without rest: they wait to see it."""
 
 T = TypeVar("T")
 InThread = Callable[..., Awaitable[T]]
@@ -81,6 +85,8 @@ class Poller:
         self.figures = Figures.of(settings.locale, settings.timezone)
         self._snapshots: dict[Address, Snapshot] = {}
         self._making: dict[Address, asyncio.Task[Snapshot]] = {}
+        self._versions = count(1)
+        self._hurried: dict[str, float] = {}
         self._pulse: Pulse | None = None
         self._choices: dict[str, tuple[str, ...]] = {}
         self._choices_at = -CHOICES_EVERY_S
@@ -114,10 +120,15 @@ class Poller:
             return kept
         return await self._make(address)
 
+    def hurry(self, item: str) -> None:
+        """Let pages about an item not rest for a moment: a person changed it, and looks at it."""
+        self._hurried[item] = _now() + HURRY_S
+
     async def refresh(self, addresses: set[Address]) -> None:
         """Make anew what is shown and out of date; forget what nobody shows."""
         for address in self._snapshots.keys() - addresses:
             del self._snapshots[address]
+        self._hurried = {item: at for item, at in self._hurried.items() if at > _now()}
         try:
             pulse = await self.pulse()
         except Exception:
@@ -127,7 +138,7 @@ class Poller:
             return
         for address in addresses:
             kept = self._snapshots.get(address)
-            if kept is None or self._due(kept, pulse):
+            if kept is None or self._due(address, kept, pulse):
                 await self._make_or_keep(address)
 
     def snapshot(self, address: Address) -> Snapshot | None:
@@ -147,8 +158,8 @@ class Poller:
         kept = self._snapshots.get(address)
         return kept.failed_at if kept is not None else ""
 
-    def _due(self, kept: Snapshot, pulse: Pulse) -> bool:
-        rested = _now() - kept.made_at >= self._rest * kept.took_s
+    def _due(self, address: Address, kept: Snapshot, pulse: Pulse) -> bool:
+        rested = _now() - kept.made_at >= self._rest * kept.took_s or address.item in self._hurried
         return rested and (kept.mark != pulse.mark or bool(kept.failed_at))
 
     async def _make_or_keep(self, address: Address) -> None:
@@ -176,9 +187,8 @@ class Poller:
         assert self._pulse is not None
         mark, began = self._pulse.mark, _now()
         view = await asyncio.to_thread(self._view, address, self._asked(address))
-        last = self._snapshots.get(address)
         made = Snapshot(
-            version=1 if last is None else last.version + 1,
+            version=next(self._versions),
             view=view,
             mark=mark,
             made_at=_now(),

@@ -123,9 +123,9 @@ def explain_alert(store: Queryable, alert_id: str) -> AlertExplained | None:
 
 
 def alerts_mark(store: Queryable) -> tuple[int, ...]:
-    """Return a mark that is another one after every alert and delivery that was stored."""
+    """Return a mark that is another one after every alert, answer and delivery that was stored."""
     marks: list[int] = []
-    for table in ("alerts", "deliveries"):
+    for table in ("alerts", "alert_actions", "deliveries"):
         (row,) = store.query(
             f"SELECT count() AS stored, sum(toUInt64(log_offset)) AS offsets FROM {table}"
         )

@@ -50,14 +50,14 @@ class Standing:
 class Case:
     """A poller over standing books, and a page that counts how often it was made."""
 
-    def __init__(self) -> None:
+    def __init__(self, rest: float = 0) -> None:
         self.books, self.made = Standing(), 0
         self.poller = Poller(
             cast("ReportsApi", self.books),
             {"live": self._page},
             ConsoleSettings(),
             ManualClock(),
-            0,
+            rest,
         )
         self.address = read_address("live", "/", [])
 
@@ -104,6 +104,30 @@ async def test_what_nobody_shows_is_forgotten() -> None:
     await case.poller.answer(case.address)
     await case.poller.refresh(set())
     assert case.poller.snapshot(case.address) is None
+
+
+async def test_what_was_forgotten_comes_back_under_another_version() -> None:
+    """A page that was hidden, or opened between two ticks, is sent what changed meanwhile."""
+    case = Case()
+    first = await case.poller.answer(case.address)
+    await case.poller.refresh(set())
+    case.books.mark = 2
+    await case.poller.refresh({case.address})
+    again = case.poller.snapshot(case.address)
+    assert again is not None
+    assert again.version > first.version
+
+
+async def test_what_a_person_changed_is_not_rested_on() -> None:
+    """Who answered an alert sees it without waiting for as long as slow answers are left alone."""
+    case = Case(rest=1e9)
+    await case.poller.answer(case.address)
+    case.books.mark = 2
+    await case.poller.refresh({case.address})
+    assert case.shown() == '<p id="p-x">1</p>'
+    case.poller.hurry(case.address.item)
+    await case.poller.refresh({case.address})
+    assert case.shown() == '<p id="p-x">2</p>'
 
 
 async def test_a_store_that_fails_leaves_the_last_figures_and_says_since_when() -> None:

@@ -20,6 +20,7 @@ OURS: Final = "PNL_"
 HOURS_MAX: Final = 24 * 366
 
 Hours: TypeAlias = Annotated[int, BeforeValidator(number), Field(ge=0, le=HOURS_MAX)]
+Days: TypeAlias = Annotated[int, BeforeValidator(number), Field(ge=0, le=3_660)]
 Minutes: TypeAlias = Annotated[int, BeforeValidator(number), Field(ge=0, le=HOURS_MAX * 60)]
 Seconds: TypeAlias = Annotated[float, BeforeValidator(number), Field(ge=0.1, le=60)]
 
@@ -106,6 +107,7 @@ class RuleSection(Section):
     teams: tuple[str, ...] | None = None
     value_min_minor: Count | None = None
     cooldown_hours: Hours | None = None
+    expire_days: Days | None = None
     hold_minutes: Minutes | None = None
     clear_after_minutes: Minutes | None = None
     quiet: QuietHours | None = None

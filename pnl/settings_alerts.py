@@ -35,7 +35,7 @@ from processors.alert_rules import (
     Dimension,
     Quiet,
 )
-from processors.conditions import HOUR_MS, MINUTE_MS, Thresholds
+from processors.conditions import DAY_MS, HOUR_MS, MINUTE_MS, Thresholds
 from sinks.delivery.routes import Route
 
 FILE: Final = "alerts.toml"
@@ -182,6 +182,7 @@ class _Making:
             "routes": section.routes,
             "value_min_minor": section.value_min_minor,
             "cooldown_ms": _times(section.cooldown_hours, HOUR_MS),
+            "expire_ms": _times(section.expire_days, DAY_MS),
             "for_ms": _times(section.hold_minutes, MINUTE_MS),
             "clear_after_ms": _times(section.clear_after_minutes, MINUTE_MS),
             "breaks_quiet": section.breaks_quiet,

@@ -23,6 +23,8 @@ Dimension: TypeAlias = Literal["queue", "channel", "team"]
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 WEEK_MS: Final = 7 * DAY_MS
+HORIZON_MS: Final = 90 * DAY_MS
+"""That of the risk, by default: then it has shown whether the customer stayed (DEF-RISK)."""
 
 KINDS: Final[tuple[RuleKind, ...]] = get_args(RuleKind)
 SEVERITIES: Final[tuple[Severity, ...]] = get_args(Severity)
@@ -106,7 +108,8 @@ class AlertRule:
     and the values that count. What has less at stake than `value_min_minor` is not told; what is
     not known is. A condition must hold for `for_ms` before it is told, and must not hold for
     `clear_after_ms` before it counts as over (both in event time), and of one subject a rule tells
-    at most once in `cooldown_ms`. In quiet hours an alert is recorded and delivered afterwards,
+    at most once in `cooldown_ms`. An open alert of whose subject nothing was heard for `expire_ms`
+    ends; 0 is never. In quiet hours an alert is recorded and delivered afterwards,
     unless `breaks_quiet`.
     """
 
@@ -117,6 +120,7 @@ class AlertRule:
     only: tuple[tuple[Dimension, tuple[str, ...]], ...] = ()
     value_min_minor: int = 0
     cooldown_ms: int = DAY_MS
+    expire_ms: int = 28 * DAY_MS
     for_ms: int = 0
     clear_after_ms: int = 0
     quiet: Quiet | None = None
@@ -152,6 +156,16 @@ class AlertRules:
         """Return the rule of that name, if there still is one."""
         return self._by_name.get(name)
 
+    def expire_ms(self, kind: RuleKind) -> Millis:
+        """Return after how long without news nothing of a kind is open any more; 0 is never."""
+        spans = [rule.expire_ms for rule in self._by_kind[kind]] or [HORIZON_MS]
+        return max(spans) if all(spans) else 0
+
+    @cached_property
+    def cooldown_ms(self) -> Millis:
+        """The longest cool-down: so long what is cleared has to be remembered."""
+        return max((rule.cooldown_ms for rule in self.rules), default=0)
+
     @cached_property
     def _by_name(self) -> Mapping[str, AlertRule]:
         return {rule.name: rule for rule in self.rules}
@@ -169,7 +183,12 @@ class AlertRules:
 
 DEFAULTS: Final = AlertRules(
     rules=(
-        AlertRule(name="churn-customer", kind="churn_customer", cooldown_ms=WEEK_MS),
+        AlertRule(
+            name="churn-customer",
+            kind="churn_customer",
+            cooldown_ms=WEEK_MS,
+            expire_ms=HORIZON_MS,
+        ),
         AlertRule(name="churn-segment", kind="churn_segment"),
         AlertRule(name="revenue-drop", kind="revenue_drop"),
         AlertRule(name="pressure", kind="pressure"),
@@ -181,6 +200,7 @@ DEFAULTS: Final = AlertRules(
             kind="data_late",
             severity="critical",
             cooldown_ms=HOUR_MS,
+            expire_ms=0,
             breaks_quiet=True,
         ),
         AlertRule(
@@ -188,9 +208,16 @@ DEFAULTS: Final = AlertRules(
             kind="reconciliation_failure",
             severity="critical",
             cooldown_ms=0,
+            expire_ms=0,
             breaks_quiet=True,
         ),
-        AlertRule(name="fading", kind="fading", severity="info", cooldown_ms=WEEK_MS),
+        AlertRule(
+            name="fading",
+            kind="fading",
+            severity="info",
+            cooldown_ms=WEEK_MS,
+            expire_ms=HORIZON_MS,
+        ),
     )
 )
 """The rules where nobody has written any: all kinds, no route."""

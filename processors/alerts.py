@@ -5,25 +5,23 @@ the same ids; `now`, the log's time, decides only when somebody is told. Of one 
 at most once in its cool-down, and what a person says of one alert changes no other.
 
 An alert is *open* while its last revision is raised, acknowledged or snoozed; a revision is the
-whole alert once more, with a higher number. What this module remembers of a subject is an
+whole alert once more, with a higher number. What shows anew of a subject whose alert is open is a
+revision of that alert, raised again with the figures of then; what nothing more is heard of ends,
+in event time too. What this module remembers of a subject is an
 `AlertMemory`; whoever calls keeps it, one per subject (`processors.signals` keeps them in its
 state), and gives the snoozes of whole rules beside it.
 """
 
-import hashlib
 from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 
+from processors.alert_revisions import again, first, following
 from processors.alert_rules import AlertRule, AlertRules
-from processors.conditions import Condition
-from processors.signal_records import AlertAction, AlertFigure, AlertRecord, AlertState, SubjectKind
+from processors.conditions import DAY_MS, Condition
+from processors.signal_records import AlertAction, AlertRecord, SubjectKind
 from streams.facts import Millis
-
-ID_DIGITS: Final = 16
-CONTACTS_MAX: Final = 50
-"""So much evidence stands in an alert; its figures are of all of it."""
 
 
 class Snooze(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -48,7 +46,8 @@ class Remembered(msgspec.Struct, frozen=True, array_like=True):
 
     `alert` is the last revision of the last alert. `held_since` and `fell_since` are event times
     since which the condition holds or no longer does; one of them is None, and both are before the
-    first condition.
+    first condition. `eased` says that it has not shown at some look since it was last told, and
+    `seen_at` when anything was last heard of it.
     """
 
     rule: str
@@ -57,6 +56,8 @@ class Remembered(msgspec.Struct, frozen=True, array_like=True):
     held_since: Millis | None = None
     fell_since: Millis | None = None
     alert: AlertRecord | None = None
+    eased: bool = False
+    seen_at: Millis | None = None
 
 
 class AlertMemory(msgspec.Struct, frozen=True, array_like=True):
@@ -68,11 +69,6 @@ class AlertMemory(msgspec.Struct, frozen=True, array_like=True):
 
 NOTHING: Final = AlertMemory()
 _Decision = tuple[tuple[AlertRecord, ...], AlertMemory]
-
-
-def alert_id(rule: str, subject: str, place: str) -> str:
-    """Return the name of the alert that a record at this place raised: 16 hex digits of SHA-256."""
-    return hashlib.sha256("\0".join((rule, subject, place)).encode()).hexdigest()[:ID_DIGITS]
 
 
 def wakes_at(memory: AlertMemory) -> Millis | None:
@@ -98,16 +94,21 @@ def decide(
     memory: AlertMemory,
     now: Millis,
     snoozes: Sequence[Snooze] = (),
+    time: Millis | None = None,
 ) -> _Decision:
     """Return what is to be told of these conditions, and what to remember.
 
     `snoozes` are those of whole rules, kept apart from any subject's memory. A memory that comes
-    back as it went (`is`) need not be stored. Open alerts whose snooze ended are told again,
-    whether or not there is a condition of theirs.
+    back as it went (`is`) need not be stored. Open alerts whose snooze ended are told again, and
+    those end of which nothing was heard until `time`, the event time that has come, for as long as
+    their rule says; whether or not there is a condition of theirs.
     """
     told: list[AlertRecord] = []
     in_force = tuple(each for each in (*memory.snoozes, *snoozes) if each.until > now)
-    known = {(each.rule, each.subject_kind, each.subject): each for each in memory.known}
+    known = {
+        (each.rule, each.subject_kind, each.subject): _expired(rules, each, now, time, told)
+        for each in memory.known
+    }
     for condition in conditions:
         for rule in rules.of(condition.rule_kind):
             key = (rule.name, condition.subject_kind, condition.subject)
@@ -154,19 +155,62 @@ def _weighed(
 ) -> Remembered:
     """Take a condition into what is remembered; add what is to be told of it."""
     held, fell = _since(condition, before)
-    alert = before.alert
+    alert, eased = before.alert, before.eased or not condition.shows
     if alert is not None and is_open(alert):
         if fell is not None and condition.at - fell >= rule.clear_after_ms:
-            alert = _next(alert, rule, now, state="cleared")
+            alert = following(alert, rule, now, state="cleared")
+            told.append(alert)
+        elif _shows_anew(rule, alert, condition, eased=before.eased):
+            alert, eased = again(alert, rule, condition, now), False
             told.append(alert)
     elif (
         held is not None and condition.at - held >= rule.for_ms and _is_new(rule, alert, condition)
     ):
-        alert = _raised(rule, condition, now, snoozes)
+        alert, eased = first(rule, condition, now), False
+        snooze = _longest(snoozes, *_key(before))
+        alert = alert if snooze is None else _asleep(alert, snooze)
         told.append(alert)
     elif fell is not None and _is_new(rule, alert, condition):
         alert = None  # over, and so is its cool-down: nothing of it is needed any more
-    return msgspec.structs.replace(before, held_since=held, fell_since=fell, alert=alert)
+    seen = max(condition.at, before.seen_at or 0)
+    return Remembered(*_key(before), held, fell, alert, eased and alert is not None, seen)
+
+
+def _key(each: Remembered) -> tuple[str, SubjectKind, str]:
+    return each.rule, each.subject_kind, each.subject
+
+
+def _shows_anew(rule: AlertRule, alert: AlertRecord, condition: Condition, *, eased: bool) -> bool:
+    """Say whether what an open alert is about has risen again, and may be told again.
+
+    That is: after the cool-down, and apart from what was told. It had not shown meanwhile, or
+    what shows it now all came after that.
+    """
+    if not (condition.shows and rule.takes(condition) and _is_new(rule, alert, condition)):
+        return False
+    apart = condition.apart_ms
+    return eased or (apart is not None and condition.at - alert.raised_at >= apart)
+
+
+def _expired(
+    rules: AlertRules,
+    each: Remembered,
+    now: Millis,
+    time: Millis | None,
+    told: list[AlertRecord],
+) -> Remembered:
+    """End an open alert of which nothing was heard for as long as its rule says."""
+    alert, rule = each.alert, rules.get(each.rule)
+    if alert is None or rule is None or time is None or not is_open(alert):
+        return each
+    seen = alert.raised_at if each.seen_at is None else each.seen_at
+    if not rule.expire_ms or time - seen < rule.expire_ms:
+        return each
+    days = rule.expire_ms // DAY_MS
+    note = f"expired: nothing was heard of it for {days} day{'' if days == 1 else 's'}"
+    over = following(alert, rule, now, state="cleared", note=note)
+    told.append(over)
+    return Remembered(*_key(each), alert=over, seen_at=seen)
 
 
 def _since(condition: Condition, before: Remembered) -> tuple[Millis | None, Millis | None]:
@@ -182,39 +226,6 @@ def _is_new(rule: AlertRule, last: AlertRecord | None, condition: Condition) -> 
     return last is None or condition.at - last.raised_at >= rule.cooldown_ms
 
 
-def _raised(
-    rule: AlertRule, condition: Condition, now: Millis, snoozes: Sequence[Snooze]
-) -> AlertRecord:
-    named = alert_id(rule.name, condition.subject, condition.place)
-    snooze = _longest(snoozes, rule.name, condition.subject_kind, condition.subject)
-    alert = AlertRecord(
-        alert_id=named,
-        revision=1,
-        state="raised",
-        rule=rule.name,
-        kind=rule.kind,
-        severity=rule.severity,
-        subject_kind=condition.subject_kind,
-        subject=condition.subject,
-        raised_at=condition.at,
-        logged_at=now,
-        headline=condition.headline,
-        figures=tuple(
-            AlertFigure(name=f.name, value=f.value, unit=f.unit, low=f.low, high=f.high)
-            for f in condition.figures
-        ),
-        reasons=condition.reasons,
-        contacts=condition.contacts[:CONTACTS_MAX],
-        source=condition.place,
-        link=f"/alerts/{named}",
-        routes=rule.routes,
-        quiet_until=_quiet_until(rule, now),
-        value_minor=condition.value_minor,
-        currency=condition.currency,
-    )
-    return alert if snooze is None else _asleep(alert, snooze)
-
-
 def _woken(
     rules: AlertRules,
     each: Remembered,
@@ -227,16 +238,16 @@ def _woken(
     if alert is None or not is_open(alert):
         return each
     if rule is None:
-        again = _next(alert, None, now, state="cleared", note="the rule is no more")
+        woken = following(alert, None, now, state="cleared", note="the rule is no more")
     elif alert.state == "snoozed" and alert.quiet_until is not None and alert.quiet_until <= now:
-        snooze = _longest(snoozes, each.rule, each.subject_kind, each.subject)
-        again = _next(alert, rule, now, state="raised", note="the snooze is over")
+        snooze = _longest(snoozes, *_key(each))
+        woken = following(alert, rule, now, state="raised", note="the snooze is over")
         if snooze is not None:
-            again = _asleep(again, snooze)
+            woken = _asleep(woken, snooze)
     else:
         return each
-    told.append(again)
-    return msgspec.structs.replace(each, alert=again)
+    told.append(woken)
+    return msgspec.structs.replace(each, alert=woken)
 
 
 def _asleep(alert: AlertRecord, snooze: Snooze) -> AlertRecord:
@@ -277,38 +288,17 @@ def _after(
     if action.action == "ack":
         if alert.state == "acknowledged":
             return None
-        return _next(alert, rule, now, state="acknowledged", by=by, note=note)
+        return following(alert, rule, now, state="acknowledged", by=by, note=note)
     if action.action == "snooze":
         if action.until is None or action.until <= now:
             return None
         if alert.state == "snoozed" and alert.quiet_until == action.until:
             return None
-        snoozed = _next(alert, rule, now, state="snoozed", by=by, note=note)
+        snoozed = following(alert, rule, now, state="snoozed", by=by, note=note)
         return msgspec.structs.replace(snoozed, quiet_until=action.until)
     if alert.state != "snoozed":
         return None
-    return _next(alert, rule, now, state="raised", by=by, note=note)
-
-
-def _next(
-    alert: AlertRecord,
-    rule: AlertRule | None,
-    now: Millis,
-    *,
-    state: AlertState,
-    by: str = "",
-    note: str = "",
-) -> AlertRecord:
-    """Return the next revision of an alert; its routes are those it was raised with."""
-    return msgspec.structs.replace(
-        alert,
-        revision=alert.revision + 1,
-        state=state,
-        logged_at=now,
-        quiet_until=_quiet_until(rule, now),
-        by=by,
-        note=note,
-    )
+    return following(alert, rule, now, state="raised", by=by, note=note)
 
 
 def _is_about(action: AlertAction, each: Remembered, alert: AlertRecord) -> bool:
@@ -334,10 +324,3 @@ def _longest(
     """Return the snooze that covers a rule and subject longest."""
     covering = [each for each in snoozes if each.covers(rule, subject_kind, subject)]
     return max(covering, key=lambda each: each.until, default=None)
-
-
-def _quiet_until(rule: AlertRule | None, now: Millis) -> Millis | None:
-    """Return until when nobody is to be told, by the rule's quiet hours."""
-    if rule is None or rule.quiet is None or rule.breaks_quiet:
-        return None
-    return rule.quiet.until(now)

@@ -55,6 +55,10 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True):
     minor units of `currency`, None where it is not known. `at` is event time. `place` is what
     decided, and all an alert's id needs beside rule and subject: "TOPIC-PARTITION-OFFSET" of a
     record, or of a window "pnl.windows.v1 SIZE START".
+
+    What holds need not show at each look: `shows` says that this record or window shows it. It
+    shows a rise of its own where it had not shown meanwhile, or where its evidence reaches back no
+    further than `apart_ms`, and that lies between (None: it may reach back to the former one).
     """
 
     rule_kind: RuleKind
@@ -63,6 +67,8 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True):
     holds: bool
     at: Millis
     place: str
+    shows: bool = False
+    apart_ms: Millis | None = None
     segment: str = ""
     headline: str = ""
     figures: tuple[Figure, ...] = ()

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from math import sqrt
 from typing import Final
 
+import msgspec
+
 from processors.conditions import DAY_MS, Condition, Figure, Thresholds
 from processors.confidence import Z95, Interval, Sample, about
 from processors.detecting import Evidence, Held, discoveries, level, tail
@@ -104,6 +106,7 @@ def revenue_drop(
                 subject_kind="segment",
                 subject=subject,
                 holds=after.holds,
+                shows=evidence == "shown",
                 at=at,
                 place=place,
                 headline=f"{change.name.capitalize()} fell in {segment[0]}",
@@ -192,6 +195,7 @@ def pressed(
                 subject_kind="segment",
                 subject=f"queue={queue}",
                 holds=after.holds,
+                shows=evidence == "shown",
                 at=days[0].end,
                 place=place,
                 headline=f"Pressure in {queue}: {verdict.reason}",
@@ -275,7 +279,8 @@ def unattributed(
         after = held.get(currency, Held()).after(evidence, thresholds.quiet_windows)
         held[currency] = after
         change = Change("unattributed", share, base, interval)
-        conditions.append(_unattributed(change, currency, after.holds, days[0].end, place))
+        condition = _unattributed(change, currency, after.holds, days[0].end, place)
+        conditions.append(msgspec.structs.replace(condition, shows=evidence == "shown"))
     return tuple(conditions), held
 
 

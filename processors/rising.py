@@ -51,7 +51,7 @@ def customer(
     """
     risk, week_ago = record.risk_ppm, record.week_ago_ppm
     if risk is None:
-        after = CALM
+        after, shown, explained = CALM, False, False
     else:
         rose = week_ago is not None and (
             risk - week_ago >= thresholds.rise_ppm
@@ -71,7 +71,8 @@ def customer(
             after = Watch(rising=True)
     changes = []
     if after.rising or before.rising:
-        changes.append(_customer(record, place, "churn_customer", holds=after.rising))
+        rises = _customer(record, place, "churn_customer", holds=after.rising)
+        changes.append(msgspec.structs.replace(rises, shows=shown and explained, apart_ms=DAY_MS))
     if after.fading or before.fading:
         changes.append(_customer(record, place, "fading", holds=after.fading))
     return tuple(changes), after
@@ -187,7 +188,8 @@ def segments(
         held = watch.held.after(evidence, thresholds.quiet_windows)
         over = watch.held.holds and not held.holds
         watches[queue] = SegmentWatch(0.0 if over else watch.drift, held)
-        conditions.append(_segment(queue, now, base, held.holds, at, place))
+        condition = _segment(queue, now, base, held.holds, at, place)
+        conditions.append(msgspec.structs.replace(condition, shows=evidence == "shown"))
     return tuple(conditions), watches
 
 

@@ -11,6 +11,8 @@ overload does to customers is told here.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
+import msgspec
+
 from processors.conditions import HOUR_MS, Condition, Figure, Thresholds
 from processors.confidence import newcombe
 from processors.detecting import (
@@ -159,7 +161,8 @@ def overload(
         evidence = _evidence(each, [queue in test for test in told], thresholds)
         after = held.get(queue, Held()).after(evidence, thresholds.quiet_windows)
         held[queue] = after
-        conditions.append(_overload(queue, each, after.holds, at, place))
+        condition = _overload(queue, each, after.holds, at, place)
+        conditions.append(msgspec.structs.replace(condition, shows=evidence == "shown"))
     return tuple(conditions), held
 
 
@@ -261,6 +264,7 @@ def missed(
                 subject_kind="segment",
                 subject=f"queue={queue}",
                 holds=after.holds,
+                shows=evidence == "shown",
                 at=at,
                 place=place,
                 headline=f"{queue} makes no offer in {share:.0%} of contacts that call for one,"

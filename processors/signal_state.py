@@ -21,7 +21,9 @@ from processors.window_book import State
 from processors.windows import Position
 from streams.facts import Millis
 
-VERSION: Final = 1
+VERSION: Final = 2
+"""2: of alerts also when something was last heard, and whether they eased; the time of customers.
+"""
 
 
 class StateRefused(Exception):
@@ -34,6 +36,16 @@ class CustomerState(msgspec.Struct, frozen=True, array_like=True):
     watch: Watch = CALM
     memory: AlertMemory = AlertMemory()
     at: Millis = 0
+
+
+class CustomerTime(msgspec.Struct, frozen=True, array_like=True):
+    """How far the event time of a partition's customers has come, in whole hours.
+
+    `swept` is the one for which those were looked for last of whom nothing more is heard.
+    """
+
+    at: Millis = 0
+    swept: Millis = 0
 
 
 class SegmentState(msgspec.Struct, frozen=True, array_like=True):
@@ -63,6 +75,7 @@ _customer: Final = msgspec.msgpack.Decoder(CustomerState).decode
 _segments: Final = lru_cache(maxsize=4)(msgspec.msgpack.Decoder(SegmentState).decode)
 _usual: Final = lru_cache(maxsize=4)(msgspec.msgpack.Decoder(Usual).decode)
 _memory: Final = lru_cache(maxsize=4)(msgspec.msgpack.Decoder(AlertMemory).decode)
+_time: Final = msgspec.msgpack.Decoder(CustomerTime).decode
 _wakes: Final = msgspec.msgpack.Decoder(dict[str, Millis]).decode
 
 _VERSION: Final = "version"
@@ -70,6 +83,8 @@ _SEGMENTS: Final = "watch"
 _USUAL: Final = "usual"
 _ALERTS: Final = "alerts"
 _WAKES: Final = "wakes"
+_TIME: Final = "time"
+_CUSTOMER: Final = "customer "
 
 
 @contextmanager
@@ -114,6 +129,22 @@ def customer_of(state: State, name: str) -> CustomerState | None:
     """Return what is remembered of "customer ID"."""
     value = state.get(name)
     return None if value is None else _customer(value)
+
+
+def customers_in(state: State) -> list[str]:
+    """Return the names of all customers of whom something is remembered, in order."""
+    return sorted(name for name in state if name.startswith(_CUSTOMER))
+
+
+def time_of(state: State) -> CustomerTime:
+    """Return how far the event time of customers has come."""
+    value = state.get(_TIME)
+    return CustomerTime() if value is None else _time(value)
+
+
+def put_time(state: State, time: CustomerTime) -> None:
+    """Write how far the event time of customers has come."""
+    state[_TIME] = _pack(time)
 
 
 def watch_of(state: State) -> SegmentState:

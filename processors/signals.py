@@ -10,8 +10,8 @@ segment, in partition 0. A host ticks only once journeys and it have read to the
 that nothing came until then.
 
 Keys: those of `window_book`, "usual", "watch" (what holds of segments), "alerts" (their memory),
-"customer ID", "wakes" (when a customer's snooze ends), "at TOPIC" (how far a topic is read), and
-"version"; all of them are those of `signal_state`.
+"customer ID", "wakes" (when a customer's snooze ends), "time" (how far that of customers has come),
+"at TOPIC" (how far a topic is read), and "version"; all of them are those of `signal_state`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -21,10 +21,10 @@ import msgspec
 
 from processors import earning
 from processors.alert_rules import AlertRules
-from processors.alerts import act, decide, is_open, wakes_at
+from processors.alerts import act, decide, wakes_at
 from processors.conditions import DAY_MS, HOUR_MS, Condition, Figure
 from processors.lateness import data_late, is_live, late_sources
-from processors.rising import CALM, customer, segments
+from processors.rising import customer, segments
 from processors.service import REACH, missed, overload
 from processors.signal_records import (
     ActivityRecord,
@@ -40,7 +40,6 @@ from processors.signal_state import (
     memory_of,
     note_version,
     position_of,
-    put_customer,
     put_memory,
     put_position,
     put_usual,
@@ -52,6 +51,7 @@ from processors.signal_state import (
     watch_of,
     whole_rules,
 )
+from processors.silent import keep, note_time, sweep, watch_at
 from processors.usual import Usual, by_queue, usual_of
 from processors.window_book import Advanced, State, WindowBook, read_activity
 from processors.windows import PANE_MS, Position, Tally, Window, WindowRules, bounds
@@ -91,7 +91,6 @@ class Signals:
     def __init__(self, rules: AlertRules, windows: WindowRules | None = None) -> None:
         self._rules = rules
         self._windows = windows or WindowRules()
-        self._cooldown_ms = max((rule.cooldown_ms for rule in rules.rules), default=0)
 
     def apply(self, state: State, arrived: Arrived) -> list[Emitted]:
         """Take a record into the state of its partition number; return what it makes known.
@@ -120,7 +119,7 @@ class Signals:
     def tick(self, state: State, partition: int, now: Millis) -> list[Emitted]:
         """Do what only time brings about: windows that close, data that is late, snoozes' ends."""
         with readable(state):
-            told = self._wake(state, now)
+            told = self._wake(state, now) + _alerts(sweep(self._rules, state, now))
             if partition != 0:
                 return told
             book = WindowBook(state, self._windows)
@@ -141,28 +140,22 @@ class Signals:
     def _churn(self, state: State, arrived: Arrived, record: ChurnRecord) -> list[Emitted]:
         name = f"customer {record.customer_id}"
         held = customer_of(state, name)
-        before = held or CustomerState()
-        thresholds = self._rules.thresholds
-        conditions, watch = customer(record, before.watch, _place(arrived), thresholds)
+        before, now = held or CustomerState(), arrived.logged_at
+        note_time(state, min(record.as_of, now))
+        conditions, watch = customer(
+            record,
+            watch_at(self._rules, before, record.as_of),
+            _place(arrived),
+            self._rules.thresholds,
+        )
         if held is None and not conditions:
             return []
         records, memory = decide(
-            self._rules, conditions, before.memory, arrived.logged_at, whole_rules(state)
+            self._rules, conditions, before.memory, now, whole_rules(state), record.as_of
         )
-        self._keep(state, name, CustomerState(watch, memory, max(before.at, record.as_of)))
+        at = max(before.at, record.as_of)
+        keep(self._rules, state, name, CustomerState(watch, memory, at), at)
         return _alerts(records)
-
-    def _keep(self, state: State, name: str, after: CustomerState) -> None:
-        """Write a customer's state; one of whom nothing is open, and no cool-down runs, is gone."""
-        alerts = [each.alert for each in after.memory.known if each.alert is not None]
-        matters = after.watch != CALM or any(
-            is_open(alert) or after.at - alert.raised_at < self._cooldown_ms for alert in alerts
-        )
-        if matters or after.memory.snoozes:
-            put_customer(state, name, after)
-        else:
-            state.pop(name, None)
-        set_wake(state, name, wakes_at(after.memory))
 
     def _wake(self, state: State, now: Millis) -> list[Emitted]:
         """Tell alerts of customers again whose snooze is over."""
@@ -173,7 +166,9 @@ class Signals:
                 set_wake(state, name, None)
                 continue
             records, memory = decide(self._rules, (), before.memory, now, whole_rules(state))
-            self._keep(state, name, msgspec.structs.replace(before, memory=memory))
+            keep(
+                self._rules, state, name, msgspec.structs.replace(before, memory=memory), before.at
+            )
             told += _alerts(records)
         return told
 
@@ -186,7 +181,8 @@ class Signals:
             before = held or CustomerState()
             records, memory = act(self._rules, action, before.memory, now)
             if held is not None or memory.snoozes:
-                self._keep(state, name, msgspec.structs.replace(before, memory=memory))
+                after = msgspec.structs.replace(before, memory=memory)
+                keep(self._rules, state, name, after, before.at)
             return _alerts(records)
         records, memory = act(self._rules, action, memory_of(state), now)
         put_memory(state, memory)
@@ -234,24 +230,30 @@ class Signals:
 
     def _passed(self, state: State, book: WindowBook, until: Millis, now: Millis) -> list[Emitted]:
         """Let time go on: windows close and are judged in the order of their end."""
-        advanced: Advanced = book.advance(until)
-        told = [Emitted(WINDOWS, window_key(each), _json(each)) for each in advanced.records]
+        came: Advanced = book.advance(until)
+        told = [Emitted(WINDOWS, window_key(each), _json(each)) for each in came.records]
         watch = before = watch_of(state)
         conditions: list[Condition] = []
-        for window in advanced.closed:
+        for window in came.closed:
             if window.end > watch.judged.get(window.size, 0):
                 found, watch = self._judge(state, book, window, watch)
                 conditions += found
         if watch != before:
             put_watch(state, watch)
-        memory = memory_of(state)
-        wakes = wakes_at(memory)
-        if conditions or (wakes is not None and wakes <= now):
-            told += self._decide(state, conditions, now)
+        wakes = wakes_at(memory_of(state))
+        if came.closed or (wakes is not None and wakes <= now):
+            time = max((window.end for window in came.closed), default=None)
+            told += self._decide(state, conditions, now, time)
         return told
 
-    def _decide(self, state: State, conditions: Sequence[Condition], now: Millis) -> list[Emitted]:
-        """Decide on conditions in their order: those of one moment together."""
+    def _decide(
+        self,
+        state: State,
+        conditions: Sequence[Condition],
+        now: Millis,
+        time: Millis | None = None,
+    ) -> list[Emitted]:
+        """Decide on conditions in their order, then on what has ended by the time that has come."""
         told: list[Emitted] = []
         memory = before = memory_of(state)
         records, memory = decide(self._rules, (), memory, now)
@@ -259,6 +261,8 @@ class Signals:
         for condition in conditions:
             records, memory = decide(self._rules, (condition,), memory, now)
             told += _alerts(records)
+        records, memory = decide(self._rules, (), memory, now, time=time)
+        told += _alerts(records)
         if memory != before:
             put_memory(state, memory)
         return told

@@ -8,7 +8,7 @@ from typing import Final
 from pnl.reports import money_text
 from pnl.reports.churn_words import SIGNAL_WORDS
 from processors.alert_rules import AlertRules
-from processors.conditions import Thresholds
+from processors.conditions import DAY_MS, Thresholds
 from processors.signal_records import AlertFigure
 
 KIND_TITLES: Final = {
@@ -106,6 +106,8 @@ def clears_words(rule: str, kind: str, rules: AlertRules) -> str:
         said += f" That must last {duration_words(known.clear_after_ms)}."
     if known.cooldown_ms:
         said += f" The rule tells of the same subject once in {duration_words(known.cooldown_ms)}."
+    if known.expire_ms:
+        said += f" It expires when nothing is heard of it for {known.expire_ms // DAY_MS} days."
     return said
 
 

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from processors.alert_revisions import alert_id
 from processors.alert_rules import (
     DEFAULTS,
     KINDS,
@@ -16,7 +17,7 @@ from processors.alert_rules import (
     AlertRules,
     Quiet,
 )
-from processors.alerts import AlertMemory, Snooze, act, alert_id, decide, is_open, wakes_at
+from processors.alerts import AlertMemory, Snooze, act, decide, is_open, wakes_at
 from processors.conditions import Condition, Figure
 from processors.signal_records import AlertAction, AlertRecord
 
@@ -42,6 +43,7 @@ def seen(at: int = 0, **other: Any) -> Condition:
         "holds": True,
         "at": at,
         "place": f"pnl.churn.v1-0-{at}",
+        "shows": other.get("holds", True),
         "headline": "Risk of c1 rose to 72 %",
         "figures": (Figure("risk", 720_000, "ppm"),),
         "segment": "queue=billing;channel=phone;team=north",

@@ -45,7 +45,8 @@ from tests.support.kafka_broker import Cluster
 from tests.support.receivers import Receiver, receiving
 from tests.support.waiting import until
 
-FACTS_PER_CUSTOMER: Final = 20
+FACTS_PER_CUSTOMER: Final = 2
+"""In half a minute most customers are seen once or twice, however many there are."""
 MARKED_PER_SECOND: Final = 10
 SLICE_SECONDS: Final = 0.05
 WARM: Final = 0.2

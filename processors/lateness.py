@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from processors.conditions import Condition, Figure, Thresholds
 from processors.usual import Usual
-from processors.windows import Source
+from processors.watermark import Source
 from streams.facts import Millis
 
 

@@ -156,7 +156,8 @@ class WindowRecord(Sums, frozen=True, kw_only=True):
     `[start, end)`; a day is one of the reporting time zone. Provisional until `closed`; a late
     correction gives a closed window a higher `revision`. `rpc_minor` is revenue per handled
     contact with its interval (DEF-RPC, DEF-RPC-CI), null below 30 handled chains. `as_of` is
-    the event time up to which the window is known.
+    the event time up to which the window is known. `incomplete`: it was given up, for lack of
+    room, before it could be closed.
     """
 
     size: WindowSize
@@ -172,6 +173,7 @@ class WindowRecord(Sums, frozen=True, kw_only=True):
     rpc_low_minor: int | None = None
     rpc_high_minor: int | None = None
     as_of: Millis | None = None
+    incomplete: bool = False
 
 
 class AlertFigure(_Value, frozen=True):

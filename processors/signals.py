@@ -53,7 +53,8 @@ from processors.signal_state import (
 )
 from processors.silent import keep, note_time, sweep, watch_at
 from processors.usual import Usual, by_queue, usual_of
-from processors.window_book import Advanced, State, WindowBook, read_activity
+from processors.window_book import Advanced, State, WindowBook
+from processors.window_work import read_activity
 from processors.windows import PANE_MS, Position, Tally, Window, WindowRules, bounds
 from streams.facts import Millis
 from streams.invalid import Refused
@@ -123,7 +124,7 @@ class Signals:
             if partition != 0:
                 return told
             book = WindowBook(state, self._windows)
-            told += self._passed(state, book, now, now)
+            told += self._passed(state, book, book.advance(now, now), now)
             return told + self._late(state, book, now)
 
     def _other(
@@ -224,25 +225,25 @@ class Signals:
         if not book.is_new(at):
             return []
         now = arrived.logged_at
-        told = self._passed(state, book, _silent_until(book, record, now, self._windows), now)
+        until = _silent_until(book, record, now, self._windows)
+        told = self._passed(state, book, book.advance(until), now)
         book.receive(at, value, record, now)
         return told
 
-    def _passed(self, state: State, book: WindowBook, until: Millis, now: Millis) -> list[Emitted]:
-        """Let time go on: windows close and are judged in the order of their end."""
-        came: Advanced = book.advance(until)
+    def _passed(self, state: State, book: WindowBook, came: Advanced, now: Millis) -> list[Emitted]:
+        """Let time go on: windows end and are judged in the order of their end."""
         told = [Emitted(WINDOWS, window_key(each), _json(each)) for each in came.records]
         watch = before = watch_of(state)
         conditions: list[Condition] = []
-        for window in came.closed:
+        for window in came.ended:
             if window.end > watch.judged.get(window.size, 0):
                 found, watch = self._judge(state, book, window, watch)
                 conditions += found
         if watch != before:
             put_watch(state, watch)
         wakes = wakes_at(memory_of(state))
-        if came.closed or (wakes is not None and wakes <= now):
-            time = max((window.end for window in came.closed), default=None)
+        if came.ended or (wakes is not None and wakes <= now):
+            time = max((window.end for window in came.ended), default=None)
             told += self._decide(state, conditions, now, time)
         return told
 

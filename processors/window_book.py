@@ -1,4 +1,4 @@
-"""Windows in a state: deltas wait a moment, reach their windows together, and windows close.
+"""Windows in a state: deltas wait a moment, reach their windows together, windows end and close.
 
 Law: what a crash leaves is a beginning of what was written, in order; so windows are written before
 the index that names them, the index before the progress that says what they hold, and what is done
@@ -7,47 +7,37 @@ twice is done once. A record changes two keys, whatever it holds: itself, waitin
 Keys: "progress", "windows" (the index), "waiting EPOCH OFFSET" (a record), "SIZE START" (a window).
 """
 
-from bisect import insort
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections import Counter
+from collections.abc import Mapping
 from functools import lru_cache
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple
 
 import msgspec
 
 from processors.signal_records import ActivityRecord, WindowRecord, WindowSize
+from processors.watermark import Source, heard, watermark
+from processors.window_work import State as State
+from processors.window_work import WindowWork, index_in, waiting_name
 from processors.windows import (
-    SIZES,
-    Delta,
     Position,
-    Source,
     Tally,
     Window,
     WindowRules,
-    bounds,
     by_place,
-    closed,
     decode_window,
-    delta_of,
-    encode_window,
-    heard,
-    told,
-    watermark,
     window_name,
-    with_deltas,
 )
 from streams.facts import Millis
 
-State: TypeAlias = MutableMapping[str, bytes]
-
 _PROGRESS: Final = "progress"
-_INDEX: Final = "windows"
 
 
 class Progress(msgspec.Struct, frozen=True, array_like=True):
     """How far the activity is read (`position`), and what time it is by log and by event.
 
     `clock` is the newest time of the log seen, `watermark` the event time before which nothing is
-    expected. `waiting` are records whose deltas have not reached their windows.
+    expected. `waiting` are records whose deltas have not reached their windows; `too_late` counts
+    the deltas that found none, of each size.
     """
 
     clock: Millis = 0
@@ -55,28 +45,19 @@ class Progress(msgspec.Struct, frozen=True, array_like=True):
     position: Position | None = None
     sources: dict[int, Source] = {}
     waiting: tuple[Position, ...] = ()
-
-
-class Index(msgspec.Struct, frozen=True, array_like=True):
-    """The starts of the windows that are kept, in order; and the closed ones changed since told."""
-
-    open: dict[WindowSize, list[Millis]] = {}
-    closed: dict[WindowSize, list[Millis]] = {}
-    stale: list[tuple[WindowSize, Millis]] = []
+    too_late: dict[WindowSize, int] = {}
 
 
 class Advanced(NamedTuple):
-    """What time brought: records of windows to tell, and the windows that closed, by their end."""
+    """What time brought: records of windows to tell, and the windows that ended, by their end."""
 
     records: tuple[WindowRecord, ...] = ()
-    closed: tuple[Window, ...] = ()
+    ended: tuple[Window, ...] = ()
 
 
 NOTHING: Final = Advanced()
 _encode: Final = msgspec.msgpack.Encoder().encode
 _progress: Final = msgspec.msgpack.Decoder(Progress).decode
-_index: Final = lru_cache(maxsize=4)(msgspec.msgpack.Decoder(Index).decode)
-read_activity: Final = msgspec.json.Decoder(ActivityRecord).decode
 
 
 class WindowBook:
@@ -103,7 +84,7 @@ class WindowBook:
         source = heard(
             before.sources.get(record.source_partition), record.event_time_max, logged_at
         )
-        self._state[_waiting(at)] = value
+        self._state[waiting_name(at)] = value
         self.progress = msgspec.structs.replace(
             before,
             clock=max(before.clock, logged_at),
@@ -113,14 +94,20 @@ class WindowBook:
         )
         self._state[_PROGRESS] = _encode(self.progress)
 
-    def advance(self, clock: Millis) -> Advanced:
-        """Let the log's time go on; at most once in `flush_ms` anything comes of it."""
+    def advance(self, clock: Millis, handled_at: Millis | None = None) -> Advanced:
+        """Let the log's time go on; at most once in `flush_ms` anything comes of it.
+
+        `handled_at`: a moment, all that lay in the log at which has been received; windows that
+        had ended by then are closed.
+        """
         before, rules = self.progress, self._rules
-        if clock // rules.flush_ms <= before.clock // rules.flush_ms:
+        index = index_in(self._state)
+        if clock // rules.flush_ms <= before.clock // rules.flush_ms and not (
+            handled_at is not None and index.unclosed
+        ):
             return NOTHING
-        value = self._state.get(_INDEX)
-        index = Index() if value is None else _index(value)
-        work = _Work(self._state, rules, index)
+        clock = max(clock, before.clock)
+        work = WindowWork(self._state, rules, index, clock)
         work.fill(before.waiting, before.watermark)
         now = watermark(before.sources, clock, rules.idle_ms)
         if now is not None and (before.watermark is None or now > before.watermark):
@@ -128,19 +115,28 @@ class WindowBook:
         else:
             reached = before.watermark
         if reached is not None:
-            work.close(before.watermark, reached)
-            work.forget(reached)
+            work.end(before.watermark, reached)
+        if handled_at is not None:
+            work.close(handled_at, reached)
         if clock // rules.provisional_ms > before.clock // rules.provisional_ms:
             work.tell_open(reached)
+            work.make_room(reached)
         if clock // rules.correction_ms > before.clock // rules.correction_ms:
             work.tell_stale(reached)
+            work.forget(reached)
         if not (work.save() or before.waiting):
             return NOTHING  # time passed, and nothing came of it
-        self.progress = msgspec.structs.replace(before, clock=clock, watermark=reached, waiting=())
+        self.progress = msgspec.structs.replace(
+            before,
+            clock=clock,
+            watermark=reached,
+            waiting=(),
+            too_late=dict(Counter(before.too_late) + work.too_late),
+        )
         self._state[_PROGRESS] = _encode(self.progress)
         for at in before.waiting:
-            self._state.pop(_waiting(at), None)
-        return Advanced(tuple(work.records), tuple(work.closed))
+            self._state.pop(waiting_name(at), None)
+        return Advanced(tuple(work.records), tuple(work.ended))
 
     def window(self, size: WindowSize, start: Millis) -> Window | None:
         """Return a window that is kept."""
@@ -157,138 +153,3 @@ class WindowBook:
 def _places(value: bytes) -> Mapping[str, Tally]:
     """Return sums by place; remembered, as each is looked at for hours."""
     return by_place(decode_window(value))
-
-
-class _Work:
-    """One advance: windows that change stay decoded until they are saved."""
-
-    def __init__(self, state: State, rules: WindowRules, index: Index) -> None:
-        self._state = state
-        self._rules = rules
-        self._open = {size: list(index.open.get(size, ())) for size in SIZES}
-        self._closed = {size: list(index.closed.get(size, ())) for size in SIZES}
-        self._stale = set(index.stale)
-        self._before = self._index()
-        self._changed: dict[tuple[WindowSize, Millis], Window] = {}
-        self._gone: list[str] = []
-        self.records: list[WindowRecord] = []
-        self.closed: list[Window] = []
-
-    def fill(self, waiting: tuple[Position, ...], reached: Millis | None) -> None:
-        """Put the deltas that wait into their windows, unless a window changes no more."""
-        found: dict[tuple[WindowSize, Millis], list[tuple[Position, Delta]]] = {}
-        ends: dict[tuple[WindowSize, Millis], Millis] = {}
-        for at, delta in self._deltas(waiting):
-            for size in SIZES:
-                start, end = bounds(size, delta.minute, self._rules.zone)
-                if reached is not None and end + self._rules.corrected_ms(size) < reached:
-                    continue
-                found.setdefault((size, start), []).append((at, delta))
-                ends[size, start] = end
-        for (size, start), deltas in found.items():
-            window = self._get(size, start)
-            if window is None:
-                window = Window(size, start, ends[size, start])
-            self._add(window, deltas)
-
-    def close(self, before: Millis | None, reached: Millis) -> None:
-        """Close what has ended, in the order of its end.
-
-        Once more what ended since `before`: a crash may have kept the windows and lost the rest.
-        """
-        ended = set()
-        for size in SIZES:
-            for start in self._open[size]:
-                end = self._due(size, start)
-                if end > reached:
-                    break
-                ended.add((end, SIZES.index(size), start))
-            for start in reversed(self._closed[size]):
-                end = self._due(size, start)
-                if before is not None and end <= before:
-                    break
-                ended.add((end, SIZES.index(size), start))
-        for _, place, start in sorted(ended):
-            size = SIZES[place]
-            window = self._get(size, start)
-            assert window is not None
-            window, records = told(closed(window), reached)
-            self.records += records
-            self.closed.append(window)
-            self._changed[size, start] = window
-            if start in self._open[size]:
-                self._open[size].remove(start)
-                insort(self._closed[size], start)
-
-    def forget(self, reached: Millis) -> None:
-        """Drop the windows that have been kept long enough, by event time."""
-        for size in SIZES:
-            kept_ms, starts = self._rules.kept_ms(size), self._closed[size]
-            while starts and bounds(size, starts[0], self._rules.zone)[1] + kept_ms < reached:
-                start = starts.pop(0)
-                self._tell(size, start, reached)
-                self._changed.pop((size, start), None)
-                self._gone.append(window_name(size, start))
-
-    def tell_open(self, as_of: Millis | None) -> None:
-        """Tell the open windows as they are by now."""
-        for size in SIZES:
-            for start in self._open[size]:
-                self._tell(size, start, as_of)
-
-    def tell_stale(self, as_of: Millis | None) -> None:
-        """Tell the corrections of closed windows."""
-        for size, start in sorted(self._stale):
-            self._tell(size, start, as_of)
-
-    def _due(self, size: WindowSize, start: Millis) -> Millis:
-        return bounds(size, start, self._rules.zone)[1] + self._rules.lateness_ms
-
-    def save(self) -> bool:
-        """Write the windows, then the index; say whether anything changed."""
-        for window in self._changed.values():
-            self._state[window.key] = encode_window(window)
-        index = self._index()
-        if index != self._before:
-            self._state[_INDEX] = index
-        for key in self._gone:
-            self._state.pop(key, None)
-        return bool(self._changed or self._gone)
-
-    def _index(self) -> bytes:
-        return _encode(Index(self._open, self._closed, sorted(self._stale)))
-
-    def _deltas(self, waiting: tuple[Position, ...]) -> Iterator[tuple[Position, Delta]]:
-        for at in waiting:
-            for cell in read_activity(self._state[_waiting(at)]).cells:
-                yield at, delta_of(cell)
-
-    def _get(self, size: WindowSize, start: Millis) -> Window | None:
-        window = self._changed.get((size, start))
-        if window is None:
-            value = self._state.get(window_name(size, start))
-            window = None if value is None else decode_window(value)
-        return window
-
-    def _add(self, window: Window, deltas: list[tuple[Position, Delta]]) -> None:
-        size, start = window.size, window.start
-        self._changed[size, start] = with_deltas(window, deltas)
-        if start in self._open[size]:
-            return
-        if start in self._closed[size]:
-            self._stale.add((size, start))
-        else:  # new, or a crash lost that it is known
-            insort(self._open[size], start)
-
-    def _tell(self, size: WindowSize, start: Millis, as_of: Millis | None) -> None:
-        self._stale.discard((size, start))
-        window = self._get(size, start)
-        if window is not None:
-            window, records = told(window, as_of)
-            if records:
-                self.records += records
-                self._changed[size, start] = window
-
-
-def _waiting(at: Position) -> str:
-    return f"waiting {at.epoch} {at.offset}"

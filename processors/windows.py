@@ -1,15 +1,12 @@
-"""Windows of event time as values: tumbling ones, hopping sums of them, and when one closes.
+"""Windows of event time as values: tumbling ones, hopping sums of them, and how one closes.
 
 Law: a window's sums are the sum of the deltas that belong to it, whatever their order; what came
-once counts once. Event time alone closes a window: the clock only says who is silent, so a replay
-with the same times closes the same windows on the same sums.
-
-The watermark is the event time before which nothing more is expected: the least stream time of
-the source partitions that speak. One that has said nothing for `idle_ms` is not waited for, and
-when nobody speaks event time runs on at the clock's speed.
+once counts once. Event time alone *ends* a window (`processors.watermark`), so a replay with the
+same times ends the same windows on the same sums. It is *closed* only when all that lay in the log
+at a moment after that has been received, however fast it came and in whatever order.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from functools import lru_cache
 from operator import add, attrgetter
@@ -32,13 +29,17 @@ _QUARTER_MS: Final = 15 * MINUTE_MS
 
 
 class WindowRules(msgspec.Struct, frozen=True, kw_only=True):
-    """When windows close, are corrected and forgotten; all lengths in milliseconds.
+    """When windows end, close, are corrected and forgotten; all lengths in milliseconds.
 
-    A window closes `lateness_ms` after its end, by the watermark. It is corrected until it is
+    A window ends `lateness_ms` after its end, by the watermark. It is corrected until it is
     forgotten; of hours only `hour_corrected_ms` after their end, since they are kept for what is
     usual on a weekday, and orders would go on crediting contacts of a month ago in all of them.
+    One that closed is corrected, and so kept, for `history_ms` of the log's time at least: history
+    is loaded faster than life, one topic after another.
+
     Sums reach windows every `flush_ms`, live views every `provisional_ms`, and corrections of
-    closed windows are published every `correction_ms`.
+    closed windows are published every `correction_ms`. A tick closes `closed_max` windows at most;
+    more than `windows_max`, or than `bytes_max` bytes of them, are not kept.
     """
 
     zone: str = "UTC"
@@ -51,6 +52,10 @@ class WindowRules(msgspec.Struct, frozen=True, kw_only=True):
     hour_corrected_ms: int = 2 * DAY_MS
     hour_kept_ms: int = 29 * DAY_MS
     day_kept_ms: int = 100 * DAY_MS
+    history_ms: int = HOUR_MS
+    closed_max: int = 500
+    windows_max: int = 50_000
+    bytes_max: int = 48 * 1024 * 1024
 
     def corrected_ms(self, size: WindowSize) -> int:
         """Return how long after its end a window still changes."""
@@ -121,7 +126,7 @@ NO_CREDITS: Final = Credits()
 class Part(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A segment of a window. `squares` is text, as it may exceed 64 bits; so is `closed_squares`.
 
-    `closed_handled` and `closed_credit_minor` are as they were known when the window closed:
+    `closed_handled` and `closed_credit_minor` are as they were known when the window ended:
     credits go on coming for weeks, so windows of unlike age can only be compared by these.
     """
 
@@ -140,7 +145,7 @@ class Part(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     @property
     def credits_at_close(self) -> Credits:
-        """What they had earned when the window closed."""
+        """What they had earned when the window ended."""
         return Credits(self.closed_handled, self.closed_credit_minor, int(self.closed_squares))
 
 
@@ -170,7 +175,8 @@ class Delta(NamedTuple):
 class Window(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """[start, end) and the sums of its segments ("QUEUE NUL CHANNEL NUL TEAM NUL CURRENCY").
 
-    `upto` is the newest record whose deltas are in it.
+    `upto` is the newest record whose deltas are in it; `since` the log's time at which it ended
+    or, once closed, closed.
     """
 
     size: WindowSize
@@ -179,6 +185,7 @@ class Window(msgspec.Struct, frozen=True, array_like=True, gc=False):
     closed: bool = False
     upto: Position | None = None
     parts: dict[str, Part] = {}
+    since: Millis = 0
 
     @property
     def key(self) -> str:
@@ -266,8 +273,8 @@ def with_deltas(window: Window, found: Sequence[tuple[Position, Delta]]) -> Wind
     return msgspec.structs.replace(window, parts=parts, upto=new[-1][0])
 
 
-def closed(window: Window) -> Window:
-    """Return a window closed: all its segments are to be told, and their credits are noted."""
+def ended(window: Window, clock: Millis) -> Window:
+    """Return a window whose time is over at the log's time `clock`: its credits are noted."""
     parts = {
         segment: msgspec.structs.replace(
             part,
@@ -278,10 +285,25 @@ def closed(window: Window) -> Window:
         )
         for segment, part in window.parts.items()
     }
-    return msgspec.structs.replace(window, parts=parts, closed=True)
+    return msgspec.structs.replace(window, parts=parts, since=clock)
 
 
-def told(window: Window, as_of: Millis | None) -> tuple[Window, tuple[WindowRecord, ...]]:
+def closed(window: Window, clock: Millis) -> Window:
+    """Return a window closed at the log's time `clock`: all its segments are to be told."""
+    return msgspec.structs.replace(untold(window), closed=True, since=clock)
+
+
+def untold(window: Window) -> Window:
+    """Return a window all of whose segments are to be told."""
+    parts = {
+        segment: msgspec.structs.replace(part, told=False) for segment, part in window.parts.items()
+    }
+    return msgspec.structs.replace(window, parts=parts)
+
+
+def told(
+    window: Window, as_of: Millis | None, *, incomplete: bool = False
+) -> tuple[Window, tuple[WindowRecord, ...]]:
     """Return a window as told, and the records of its segments that were not told yet."""
     new = {
         segment: msgspec.structs.replace(part, told=True, revision=part.revision + 1)
@@ -290,11 +312,16 @@ def told(window: Window, as_of: Millis | None) -> tuple[Window, tuple[WindowReco
     }
     if not new:
         return window, ()
-    records = tuple(_record(window, segment, part, as_of) for segment, part in new.items())
+    records = tuple(
+        _record(window, segment, part, as_of, incomplete=incomplete)
+        for segment, part in new.items()
+    )
     return msgspec.structs.replace(window, parts={**window.parts, **new}), records
 
 
-def _record(window: Window, segment: str, part: Part, as_of: Millis | None) -> WindowRecord:
+def _record(
+    window: Window, segment: str, part: Part, as_of: Millis | None, *, incomplete: bool
+) -> WindowRecord:
     queue, channel, team, currency = segment.split(SEPARATOR)
     sample = part.credits.sample
     mean = sample.mean if sample.n >= SAMPLE_MIN else None
@@ -313,6 +340,7 @@ def _record(window: Window, segment: str, part: Part, as_of: Millis | None) -> W
         rpc_low_minor=None if interval is None else round(interval.low),
         rpc_high_minor=None if interval is None else round(interval.high),
         as_of=as_of,
+        incomplete=incomplete,
         credit_minor2=part.squares,
         **part.tally._asdict(),
     )
@@ -347,36 +375,3 @@ def _together(one: Part, other: Part) -> Part:
         closed_credit_minor=at_close.credit_minor,
         closed_squares=str(at_close.squares),
     )
-
-
-class Source(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A source partition: its stream time, and when it was last heard of by the log's clock."""
-
-    event_time: Millis | None
-    heard_at: Millis
-
-
-def heard(source: Source | None, event_time: Millis | None, logged_at: Millis) -> Source:
-    """Return a source after a record of it; neither of its times goes back."""
-    if source is None:
-        return Source(event_time, logged_at)
-    times = [each for each in (source.event_time, event_time) if each is not None]
-    return Source(max(times, default=None), max(source.heard_at, logged_at))
-
-
-def watermark(sources: Mapping[int, Source], clock: Millis, idle_ms: int) -> Millis | None:
-    """Return the event time before which nothing more is expected; None before the first fact."""
-    speaking = [
-        source.event_time
-        for source in sources.values()
-        if source.event_time is not None and clock - source.heard_at < idle_ms
-    ]
-    if speaking:
-        return min(speaking)
-    known = [source for source in sources.values() if source.event_time is not None]
-    if not known:
-        return None
-    last = max(known, key=lambda source: source.event_time or 0)
-    assert last.event_time is not None
-    silent = clock - max(source.heard_at for source in known) - idle_ms
-    return last.event_time + max(0, silent)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from processors.conditions import DAY_MS, HOUR_MS, MINUTE_MS
 from processors.signal_records import ActivityCell, ActivityRecord, WindowRecord, window_key
 from processors.window_book import State, WindowBook
-from processors.windows import PANE_MS, Position, WindowRules
+from processors.windows import PANE_MS, SIZES, Position, WindowRules, bounds
 
 MONDAY = 20_000 * DAY_MS
 RULES = WindowRules(zone="Europe/London", pane_kept_ms=DAY_MS)
@@ -50,7 +50,7 @@ def run(
         told += book.advance(at).records
         take(book, offset, found[offset], at)
     for at in (times[-1] + 2_000, times[-1] + 2 * DAY_MS):
-        told += WindowBook(state, RULES).advance(at).records
+        told += WindowBook(state, RULES).advance(at, at).records
     return latest(told), told, state
 
 
@@ -107,7 +107,7 @@ def test_ticks_only_bring_forward(found: list[ActivityRecord], data: st.DataObje
             moments = range(clock, clock + step, 7_000) if ticking else ()
             clock += step
             for at in (*moments, clock):
-                for window in WindowBook(state, RULES).advance(at).closed:
+                for window in WindowBook(state, RULES).advance(at).ended:
                     sums = {name: part.tally for name, part in window.parts.items()}
                     out.append((window.size, window.start, sums))
             take(WindowBook(state, RULES), offset, found[offset], clock)
@@ -124,16 +124,100 @@ def test_a_torn_state_is_made_whole(found: list[ActivityRecord], data: st.DataOb
         take(WindowBook(state, RULES), offset, record, MONDAY)
     kept = data.draw(st.integers(0, 60))
     torn = Torn(state, kept)
-    once = WindowBook(torn, RULES).advance(MONDAY + 2_000)
+    once = WindowBook(torn, RULES).advance(MONDAY + 2_000, MONDAY + 2_000)
     survived: State = dict(torn.survived)
-    again = WindowBook(survived, RULES).advance(MONDAY + 2_000)
-    closed = {(window.size, window.start) for window in again.closed}
-    assert closed in ({(window.size, window.start) for window in once.closed}, set())
+    again = WindowBook(survived, RULES).advance(MONDAY + 2_000, MONDAY + 2_000)
+    closed = {(window.size, window.start) for window in again.ended}
+    assert closed in ({(window.size, window.start) for window in once.ended}, set())
     assert not closed or torn.survived != torn, "nothing closes twice but after a crash"
     told = [*once.records, *again.records]  # a host tells before it writes
-    told += WindowBook(survived, RULES).advance(MONDAY + 2 * DAY_MS).records
+    later = MONDAY + 2 * DAY_MS
+    told += WindowBook(survived, RULES).advance(later, later).records
     plain, _, _ = run(found, [MONDAY] * len(found))
     assert latest(told) == plain
+
+
+months = st.builds(
+    ActivityCell,
+    minute=st.integers(0, 400 * 24).map(lambda hour: MONDAY + hour * HOUR_MS),
+    queue=st.sampled_from(["orders", "billing"]),
+    currency=st.just("GBP"),
+    chains=st.integers(1, 9),
+    credit_minor=st.integers(0, 10**6),
+)
+
+
+@given(st.lists(st.lists(months, min_size=1, max_size=12), min_size=1, max_size=4), st.data())
+def test_history_loaded_anyhow_ends_in_the_same_closed_windows(
+    sources: list[list[ActivityCell]], data: st.DataObject
+) -> None:
+    """Months from several partitions, in batches of any size, interleaved and ticked at will."""
+    expected: dict[tuple[str, int, str], tuple[int, int]] = {}
+    for cell in (cell for cells in sources for cell in cells):
+        for size in SIZES:
+            key = size, bounds(size, cell.minute, RULES.zone)[0], cell.queue
+            chains, credit = expected.get(key, (0, 0))
+            expected[key] = chains + cell.chains, credit + cell.credit_minor
+    load = Load()
+    left = [list(cells) for cells in sources]
+    while any(left):
+        source = data.draw(st.sampled_from([n for n, cells in enumerate(left) if cells]))
+        count = data.draw(st.integers(1, len(left[source])))
+        load.send(source, left[source][:count])
+        del left[source][:count]
+        load.wait(data.draw(st.integers(0, 3 * 60_000)), ticks=data.draw(st.booleans()))
+    for time_ms in (MINUTE_MS, 27 * HOUR_MS, MINUTE_MS):
+        load.wait(time_ms, ticks=True)
+    assert load.closed() == expected
+    assert load.book.progress.too_late == {}
+
+
+class Load:
+    """A book that is fed, and what it told."""
+
+    def __init__(self, rules: WindowRules = RULES) -> None:
+        self.rules = rules
+        self.state: State = {}
+        self.clock = MONDAY + 1_000 * DAY_MS
+        self.newest: dict[int, int] = {}
+        self.sent = 0
+        self.told: list[WindowRecord] = []
+
+    @property
+    def book(self) -> WindowBook:
+        """The book of the state."""
+        return WindowBook(self.state, self.rules)
+
+    def send(self, source: int, cells: Sequence[ActivityCell]) -> None:
+        """Deliver a batch of a source."""
+        self.newest[source] = max(self.newest.get(source, 0), *(cell.minute for cell in cells))
+        record = ActivityRecord(
+            epoch=1,
+            source_partition=source,
+            batch_id="b",
+            logged_at_max=self.clock,
+            event_time_max=self.newest[source],
+            cells=tuple(cells),
+        )
+        book = self.book
+        self.told += book.advance(self.clock).records
+        take(book, self.sent, record, self.clock)
+        self.sent += 1
+
+    def wait(self, time_ms: int, *, ticks: bool) -> None:
+        """Let time pass; a tick says that all was handled."""
+        self.clock += time_ms
+        if ticks:
+            self.told += self.book.advance(self.clock, self.clock).records
+
+    def closed(self) -> dict[tuple[str, int, str], tuple[int, int]]:
+        """Return chains and credit of what was told last of each window, which is closed."""
+        last = {window_key(each): each for each in self.told}
+        assert all(each.closed and not each.incomplete for each in last.values())
+        return {
+            (each.size, each.start, each.queue): (each.chains, each.credit_minor)
+            for each in last.values()
+        }
 
 
 class Torn(dict[str, bytes]):

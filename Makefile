@@ -20,7 +20,7 @@ run: $(VENV)/.ready ## real orders, simulated contacts, replayed live; prints th
 	$(VENV)/bin/pnl demo
 
 test: $(VENV)/.ready ## every test that needs neither minutes nor Java
-	$(PYTEST) -n 2 -m "not soak and not kafka and not sink and not simulation" tests
+	$(PYTEST) -n 2 --dist worksteal -m "not soak and not kafka and not sink and not simulation" tests
 
 test-kafka: $(VENV)/.ready kafka-jars ## the log, the workers and their faults on a real broker
 	$(PYTEST) -rs -m "kafka and not soak and not release" tests
@@ -31,8 +31,8 @@ test-release: $(VENV)/.ready kafka-jars ## brokers lost, paused, cut off: before
 test-sink: $(VENV)/.ready ## the sink and a store over HTTP that is cut, killed, slow, full
 	$(PYTEST) -n 2 -m "sink and not soak" tests
 
-test-simulation: $(VENV)/.ready ## in bulk from seeds: the runner on a simulated Kafka, crashed at every step; torn batches; audits
-	$(PYTEST) -n 2 -m "simulation and not soak" tests
+test-simulation: $(VENV)/.ready ## in bulk from seeds: properties; the runner on a simulated Kafka, crashed at every step; torn batches; audits
+	HYPOTHESIS_PROFILE=many $(PYTEST) -n 2 --dist worksteal -m "simulation and not soak" tests
 
 test-soak: $(VENV)/.ready kafka-jars ## minutes of load, killed at random moments
 	$(PYTEST) -m "soak and not release" tests

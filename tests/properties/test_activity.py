@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from random import Random
 
 import msgspec
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from processors.activity import MINUTE_MS, Cells
@@ -111,7 +111,6 @@ def counted(records: Sequence[ContactRecord], entries: Sequence[Entry]) -> Told:
     return told
 
 
-@settings(max_examples=150)
 @given(histories(), policies(), st.randoms(use_true_random=False))
 def test_the_sum_of_all_cells_is_a_recount(
     history: list[tuple[str, Fact]], policy: Policy, chance: Random
@@ -121,7 +120,6 @@ def test_the_sum_of_all_cells_is_a_recount(
     assert standing(told) == standing(counted(list(records.values()), entries))
 
 
-@settings(max_examples=100)
 @given(histories(), policies(), st.randoms(use_true_random=False))
 def test_in_any_order_the_same_is_told(
     history: list[tuple[str, Fact]], policy: Policy, chance: Random

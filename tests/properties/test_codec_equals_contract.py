@@ -124,7 +124,7 @@ def check(topic: str, value: bytes) -> None:
 
 
 @pytest.mark.parametrize("topic", topics.INPUT_NAMES)
-@settings(max_examples=500, deadline=None, database=None, print_blob=True)
+@settings(max_examples=3 * settings.default.max_examples)
 @given(data=st.data())
 def test_codec_and_contract_agree_on_spoiled_values(topic: str, data: st.DataObject) -> None:
     """Whatever is changed in a good value, both refuse it or both read the same fact."""
@@ -146,14 +146,14 @@ def test_codec_and_contract_agree_on_every_field_and_every_hostile_value(topic: 
             check(topic, render(tree))
 
 
-@settings(max_examples=1500, deadline=None, database=None, print_blob=True)
+@settings(max_examples=10 * settings.default.max_examples)
 @given(time=times)
 def test_codec_and_contract_agree_on_times(time: str) -> None:
     """A time, however odd, is read to the same millisecond by both, or refused by both."""
     check("resolutions", render(good("resolutions") | {"occurred_at": time}))
 
 
-@settings(max_examples=300, deadline=None, database=None, print_blob=True)
+@settings(max_examples=2 * settings.default.max_examples)
 @given(value=st.binary(max_size=40) | st.text('{}[]",:\\u0d8e1- \n', max_size=30).map(str.encode))
 def test_codec_and_contract_agree_on_noise(value: bytes) -> None:
     """Bytes that are hardly JSON, in a field both ignore, are refused by both or by neither."""

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from processors.customer import Customer
@@ -38,7 +38,6 @@ def put_away(customer: Customer, state: dict[bytes, bytes]) -> Customer:
     return decode_customer(customer.key, rows)
 
 
-@settings(max_examples=150)
 @given(histories(), policies())
 def test_what_is_booked_is_what_is_due(history: list[tuple[str, Fact]], policy: Policy) -> None:
     """After every fact no law is broken, and working everything out again books nothing."""
@@ -49,7 +48,6 @@ def test_what_is_booked_is_what_is_due(history: list[tuple[str, Fact]], policy: 
         assert standing_breaches(customer, policy) == []
 
 
-@settings(max_examples=150)
 @given(histories(), policies(), st.integers(10, 30))
 def test_forgetting_changes_nothing(
     history: list[tuple[str, Fact]], policy: Policy, horizon_days: int
@@ -63,7 +61,6 @@ def test_forgetting_changes_nothing(
         assert standing_breaches(customer, policy) == []
 
 
-@settings(max_examples=150)
 @given(histories(), policies(), st.sampled_from([400, 12, 8]), st.integers(0, 2**20))
 def test_a_customer_read_back_is_the_one_put_away(
     history: list[tuple[str, Fact]], policy: Policy, horizon_days: int, puts: int
@@ -81,7 +78,6 @@ def test_a_customer_read_back_is_the_one_put_away(
         assert journeys.apply(returned, fact) == journeys.apply(stayed, fact)
 
 
-@settings(max_examples=150)
 @given(histories(), policies())
 def test_the_short_way_is_the_general_way(history: list[tuple[str, Fact]], policy: Policy) -> None:
     """A plain contact gives the same by the short way, and so does every fact after it."""

@@ -28,10 +28,9 @@ from tests.properties.rulebooks import dated_by, rulebooks
 from tests.spec.scenario import assert_equal
 from tests.support.drive import run
 
-SEEDS_PER_TEST = 400
+SEEDS_PER_TEST = 3 * settings.default.max_examples
 
 
-@settings(max_examples=200)
 @given(history=histories(), book=rulebooks(), data=st.data())
 def test_journeys_come_to_what_the_oracle_says(
     history: History, book: PolicyBook, data: Any
@@ -58,7 +57,6 @@ def test_seeded_histories_come_to_what_the_oracle_says(kinds: Kinds, keys: tuple
         assert_equal(run(shuffled_by(random, history), book).books, due, f"seed {seed} shuffled")
 
 
-@settings(max_examples=100)
 @given(histories(), rulebooks())
 def test_what_is_booked_is_what_is_due(history: History, book: PolicyBook) -> None:
     """After every fact no law is broken, and working everything out again books nothing."""

@@ -8,6 +8,7 @@ from random import Random
 
 import msgspec
 import pytest
+from hypothesis import settings
 
 from processors.policy import DAY_MS, HOUR_MS, MODELS, Policy
 from streams.facts import Contact, Cost, Fact, Fee, Order, OrderLine, event_time_of
@@ -19,7 +20,7 @@ from tests.support.facts import BASE, at, contact, order, refund
 
 HORIZON_MS = 10 * DAY_MS
 LATE_MS_MAX = 2 * DAY_MS
-SEEDS = 300
+SEEDS = 2 * settings.default.max_examples
 
 
 def rules(random: Random) -> Policy:

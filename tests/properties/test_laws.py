@@ -31,7 +31,7 @@ from tests.support.drive import account_of, run
 from tests.support.facts import BASE, DAY, contact, order, refund
 
 NOT_OF_AN_ORDER = {"B"}
-SEEDS = 300
+SEEDS = 3 * settings.default.max_examples
 
 
 def random_history(seed: int) -> tuple[Random, Policy, History]:
@@ -71,7 +71,6 @@ def test_i1_what_a_term_earns_and_defers_is_what_was_not_refunded_of_it() -> Non
             assert held == centre, (seed, order_id)
 
 
-@settings(max_examples=100)
 @given(history=histories(REFUNDS), policy=policies())
 def test_i2_without_contacts_all_is_unattributed_but_the_centres_part(
     history: History, policy: Policy
@@ -149,7 +148,6 @@ def test_i4_what_is_booked_is_what_is_due() -> None:
             assert standing_breaches(customer, policy) == [], seed
 
 
-@settings(max_examples=100)
 @given(history=histories((*CALLS, *REFUNDS)), policy=policies())
 def test_i5_an_order_taken_back_whole_leaves_no_credit(history: History, policy: Policy) -> None:
     """I5: after a cancellation before any term began, no credit is left and nobody owes any."""
@@ -179,7 +177,6 @@ def without_term(fact: Fact) -> Fact:
     return msgspec.structs.replace(fact, lines=lines)
 
 
-@settings(max_examples=200)
 @given(
     amount=st.integers(-(10**9), 10**9),
     ages=st.lists(st.integers(0, 30 * DAY), min_size=1, max_size=8, unique=True),
@@ -299,7 +296,6 @@ def test_i10_an_orders_entries_stand_in_its_own_currency() -> None:
             assert book is None or book.currency == account.currency, seed
 
 
-@settings(max_examples=100)
 @given(history=histories((*CALLS, *REFUNDS)), policy=policies(), model=st.sampled_from(MODELS))
 def test_i11_another_model_moves_allocations_only(
     history: History, policy: Policy, model: Model

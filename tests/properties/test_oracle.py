@@ -31,7 +31,7 @@ from tests.properties.histories import (
 from tests.spec.scenario import assert_equal
 from tests.support.drive import run
 
-SEEDS_PER_TEST = 1500
+SEEDS_PER_TEST = 10 * settings.default.max_examples
 
 
 def holds(history: History, other: History, policy: Policy) -> None:
@@ -41,14 +41,13 @@ def holds(history: History, other: History, policy: Policy) -> None:
     assert_equal(run(other, policy).books, due, "shuffled")
 
 
-@settings(max_examples=1000)
+@settings(max_examples=6 * settings.default.max_examples)
 @given(history=histories(), policy=policies(), data=st.data())
 def test_journeys_come_to_what_the_oracle_says(history: History, policy: Policy, data: Any) -> None:
     """I4: every sum is that of one naive batch, whatever the order and the repetitions."""
     holds(history, data.draw(shuffled(history)), policy)
 
 
-@settings(max_examples=100)
 @given(history=histories(size_max=12), policy=policies())
 def test_every_prefix_comes_to_what_the_oracle_says(history: History, policy: Policy) -> None:
     """What is true at the end is true after every fact."""

@@ -24,7 +24,7 @@ from tests.support.drive import (
     run,
 )
 
-SEEDS = 400
+SEEDS = 3 * settings.default.max_examples
 
 
 def again(customer: Customer) -> Customer:
@@ -91,7 +91,6 @@ def holds(history: History, before: PolicyBook, after: PolicyBook) -> None:
         assert standing_breaches(again(customer), after) == []
 
 
-@settings(max_examples=150)
 @given(history=histories(), before=rulebooks(), after=rulebooks())
 def test_restated_books_are_those_of_a_full_recomputation(
     history: History, before: PolicyBook, after: PolicyBook

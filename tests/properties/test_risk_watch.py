@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from processors.churn import Calibration
@@ -60,7 +60,6 @@ def watched(
     return moved, customers
 
 
-@settings(max_examples=150)
 @given(histories(), policies(), st.sampled_from([400, 12, 8]), st.integers(0, 2**20))
 def test_a_customer_read_back_has_the_risk_of_one_who_stayed(
     history: History, policy: Policy, horizon_days: int, puts: int
@@ -70,7 +69,6 @@ def test_a_customer_read_back_has_the_risk_of_one_who_stayed(
     assert watched(history, policy, puts)[0] == watched(history, policy)[0]
 
 
-@settings(max_examples=150)
 @given(histories(), policies())
 def test_what_is_told_follows_from_what_was_told(history: History, policy: Policy) -> None:
     """Versions count up, `before` is the last one told, and only what moved is told."""
@@ -96,7 +94,6 @@ def test_what_is_told_follows_from_what_was_told(history: History, policy: Polic
         last[record.customer_id] = record
 
 
-@settings(max_examples=150)
 @given(histories(), policies())
 def test_signals_are_those_of_the_published_contacts(history: History, policy: Policy) -> None:
     """The short way finds what walking through all published contacts finds."""
@@ -137,7 +134,6 @@ def test_signals_are_those_of_the_published_contacts(history: History, policy: P
         assert sorted(found, key=repr) == sorted(due, key=repr)
 
 
-@settings(max_examples=150)
 @given(histories(), policies(), st.integers(0, 80))
 def test_what_was_known_then_is_told_from_the_facts_of_then(
     history: History, policy: Policy, hours: int
@@ -166,7 +162,6 @@ def test_what_was_known_then_is_told_from_the_facts_of_then(
             assert sorted(found, key=repr) == sorted(due, key=repr)
 
 
-@settings(max_examples=150)
 @given(histories(), policies())
 def test_the_purchases_indexed_are_those_of_the_orders(history: History, policy: Policy) -> None:
     """An order of a customer in the reporting currency that is worth something after refunds."""

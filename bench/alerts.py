@@ -1,14 +1,15 @@
 """How good alerts are, where the truth is known.
 
-python -m bench.alerts [--seeds 1-4] [--weeks 12]
+python -m bench.alerts [--seeds 1-4] [--weeks 12] [--outages-a-week 1]
 
 What a simulated centre does is published minute by minute as it happens, to signals in memory.
 Each seed is run twice: quiet, and with an outage a week, in one queue after the other. Prints
 JSON: how many segment-weeks alert when nothing happened, by kind; and how long after an outage
 could be seen it was told.
 
-An outage can be seen once one who knows when it began would tell it, by the waits of all contacts
-that ended since (30 at least) and by the same level.
+An outage can be seen from the first moment on at which one who knows when it began would tell it:
+by all contacts that ended since (30 at least), the same three tests and the same level. Larger
+queues are more `--events-a-day` of more `--customers`.
 """
 
 import argparse
@@ -35,11 +36,11 @@ from pnl.simulator.generator import plan as generator_plan
 from pnl.simulator.run import Run
 from processors.alert_rules import DEFAULTS, AlertRules
 from processors.conditions import DAY_MS, HOUR_MS, MINUTE_MS, Thresholds
-from processors.detecting import Ratio
-from processors.service import watch_level
+from processors.confidence import wilson
+from processors.service import look, watch_level
 from processors.signal_records import ActivityRecord, AlertRecord
 from processors.signals import Signals
-from processors.usual import Usual, standing
+from processors.usual import Usual
 from processors.windows import Tally, WindowRules, delta_of
 from streams.codec import encode
 from streams.facts import Contact, Fact, Millis, event_time_of, key_of
@@ -54,7 +55,6 @@ STEP_MS: Final = 2 * MINUTE_MS
 ZONE: Final = "Europe/London"
 WEEK_MS: Final = 7 * DAY_MS
 BASELINE_WEEKS: Final = 4
-SEEN: Final = 30
 OUTAGE_MINUTES: Final = 180
 _HOURS: Final = (9, 11, 13, 15)
 Row: TypeAlias = tuple[str, int, bytes | None, bytes | None]
@@ -117,11 +117,11 @@ class World:
     contacts: dict[str, list[tuple[Millis, Millis]]]
 
 
-def weekly(start: Millis, weeks: int, seed: int) -> tuple[Outage, ...]:
-    """Return an outage a week after the baseline, in queues, weekdays and hours that rotate."""
+def weekly(start: Millis, weeks: int, seed: int, a_week: int) -> tuple[Outage, ...]:
+    """Return outages after the baseline, in queues, weekdays and hours that rotate."""
     outages = []
-    for week in range(BASELINE_WEEKS, weeks):
-        turn = week - BASELINE_WEEKS + seed
+    for number in range((weeks - BASELINE_WEEKS) * a_week):
+        week, turn = BASELINE_WEEKS + number // a_week, number + seed
         day = start + week * WEEK_MS + turn * 3 % 7 * DAY_MS
         begin = day + _HOURS[turn % len(_HOURS)] * 60 * MINUTE_MS
         queue = QUEUES[turn % len(QUEUES)].name
@@ -134,14 +134,14 @@ WARM_WEEKS: Final = 13
 
 
 def world(
-    seed: int, weeks: int, customers: int, events_a_day: int, *, quiet: bool, journeys: bool
+    seed: int, weeks: int, customers: int, events_a_day: int, *, a_week: int, journeys: bool
 ) -> World:
-    """Simulate a centre, and publish a minute at a time what journeys would."""
+    """Simulate a centre with outages, and publish a minute at a time what journeys would."""
     events = events_a_day * (weeks + WARM_WEEKS) * 7
     plan = generator_plan(seed, 1, events)
     plan = replace(plan, first_day=plan.last_day - (weeks + WARM_WEEKS) * 7 + 1)
     start = plan.start_at + WARM_WEEKS * WEEK_MS
-    outages = () if quiet else weekly(start, weeks, seed)
+    outages = weekly(start, weeks, seed, a_week)
     plan = replace(plan, behaviour=replace(plan.behaviour, outages=outages))
     run = Run(plan, Invented(customers, events, plan))
     found = World(start, plan.end_at, outages, [], {})
@@ -285,12 +285,9 @@ def _told_by_all(
     outage: Outage, sums: dict[str, Tally], state: dict[str, bytes], at: Millis, rules: AlertRules
 ) -> bool:
     usual = msgspec.msgpack.decode(state["usual"], type=Usual)
-    hour = usual.hour(at)
-    n, ratio = standing(sums, usual.waits, hour).get(outage.queue, (0, 0.0))
-    error = usual.log_error(outage.queue, hour, n)
-    if n < SEEN or not error or ratio * 1000 < rules.thresholds.wait_factor_milli:
-        return False
-    return Ratio(ratio, error).p_value <= watch_level(rules.thresholds)
+    hour = usual.hour((outage.start + at) // 2)
+    seen = look(outage.queue, sums, usual, hour, rules.thresholds)
+    return seen is not None and seen.p_value <= watch_level(rules.thresholds)
 
 
 SEGMENT_KINDS: Final = (
@@ -344,6 +341,7 @@ def outages_seen(found: World, told: Told) -> dict[str, Any]:
 def summary(quiet: list[dict[str, Any]], struck: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the figures of all seeds together."""
     weeks = sum(each["segment_weeks"] for each in quiet)
+    any_kind = sum(each["loud_of_any_kind"] for each in quiet)
     delays = sorted(delay for each in struck for delay in each["delays"])
     missed = [queue for each in struck for queue in each["missed"]]
     visible = len(delays) + len(missed)
@@ -353,7 +351,8 @@ def summary(quiet: list[dict[str, Any]], struck: list[dict[str, Any]]) -> dict[s
             kind: round(sum(each["loud"][kind] for each in quiet) / weeks, 4)
             for kind in SEGMENT_KINDS
         },
-        "loud_share_of_any_kind": round(sum(each["loud_of_any_kind"] for each in quiet) / weeks, 4),
+        "loud_share_of_any_kind": round(any_kind / weeks, 4),
+        "loud_share_of_any_kind_95": wilson(any_kind, weeks),
         "outages_visible": visible,
         "outages_never_visible": sum(each["never_visible"] for each in struck),
         "told_within_15_min": sum(delay <= 15 for delay in delays),
@@ -372,6 +371,7 @@ def main() -> None:
     parser.add_argument("--weeks", type=int, default=12)
     parser.add_argument("--customers", type=int, default=4000)
     parser.add_argument("--events-a-day", type=int, default=2800)
+    parser.add_argument("--outages-a-week", type=int, default=1)
     parser.add_argument("--journeys", action="store_true", help="the real thing, far slower")
     given = parser.parse_args()
     first, _, last = given.seeds.partition("-")
@@ -379,10 +379,10 @@ def main() -> None:
     size = (given.weeks, given.customers, given.events_a_day)
     quiet, struck = [], []
     for seed in range(int(first), int(last or first) + 1):
-        calm = world(seed, *size, quiet=True, journeys=given.journeys)
+        calm = world(seed, *size, a_week=0, journeys=given.journeys)
         told = signals(calm, rules)
         quiet.append({"seed": seed, "state_bytes": told.state_bytes, **quiet_weeks(calm, told)})
-        trouble = world(seed, *size, quiet=False, journeys=given.journeys)
+        trouble = world(seed, *size, a_week=given.outages_a_week, journeys=given.journeys)
         struck.append({"seed": seed, **outages_seen(trouble, signals(trouble, rules))})
     print(json.dumps({"summary": summary(quiet, struck), "quiet": quiet, "outages": struck}))
 

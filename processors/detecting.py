@@ -1,12 +1,12 @@
 """Whether figures of a segment moved by more than chance explains, and how sure that is.
 
-Law: what is looked at often is held to more. A week holds so many independent windows as fit into
-it, so each is tested at the level that leaves `false_discovery_ppm` for all of the week together;
-over the segments of one window Benjamini and Hochberg's procedure holds (DEF-RISE-S).
+Law: what is looked at often is held to more. Each look is made at the level that leaves
+`false_discovery_ppm` for all looks of a week together, whatever they share (Bonferroni); over the
+segments of one look Benjamini and Hochberg's procedure holds (DEF-RISE-S).
 """
 
 from collections.abc import Mapping
-from math import comb, erfc, exp, log, sqrt
+from math import comb, erfc, exp, inf, log, log1p, sqrt
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 import msgspec
@@ -37,9 +37,9 @@ class Held(msgspec.Struct, frozen=True, array_like=True, gc=False):
         return Held() if quiet >= quiet_windows else Held(holds=True, quiet=quiet)
 
 
-def level(false_discovery_ppm: int, width_ms: int) -> float:
-    """Return the level for a window of this width that leaves so many false ones in a week."""
-    return false_discovery_ppm / PPM * min(1.0, width_ms / WEEK_MS)
+def level(false_discovery_ppm: int, every_ms: int) -> float:
+    """Return the level of a look made so often that leaves so many false ones in a week."""
+    return false_discovery_ppm / PPM * min(1.0, every_ms / WEEK_MS)
 
 
 def discoveries(p_values: Mapping[str, float], q: float) -> frozenset[str]:
@@ -61,8 +61,41 @@ def tail(z: float) -> float:
     return 0.5 * erfc(z / sqrt(2))
 
 
-def shares_p(part: int, whole: int, part_0: int, whole_0: int) -> float:
-    """Return the one-sided p-value that a share is larger than another (pooled normal test).
+def student(t: float, freedom: float) -> float:
+    """Return P(T > t) of Student's t: where the scatter is itself an estimate.
+
+    By the normal value that Wallace (1959) gives to t; that of infinite freedom is t.
+    """
+    if freedom == inf:
+        return tail(t)
+    z = (8 * freedom + 1) / (8 * freedom + 3) * sqrt(freedom * log1p(t * t / freedom))
+    return tail(z if t > 0 else -z)
+
+
+class Stray(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """How many times the variance of chance a share has, by so many degrees of freedom.
+
+    Cases are not independent: the people at work on a day differ (McCullagh and Nelder 1989).
+    """
+
+    times: float = 1.0
+    freedom: float = inf
+
+
+CHANCE: Final = Stray()
+"""Nothing but chance."""
+
+
+def stray_of(squares: float, looks: int, freedom: int) -> Stray | None:
+    """Return how shares stray, by the sum of the squares of what should be standard normal.
+
+    None below one degree of freedom; less than chance counts as chance.
+    """
+    return Stray(max(1.0, squares / looks), float(freedom)) if freedom > 0 and looks else None
+
+
+def shares_p(part: int, whole: int, part_0: int, whole_0: int, stray: Stray = CHANCE) -> float:
+    """Return the one-sided p-value that a share is larger than another (pooled test).
 
     1 where there is no difference to test: one of them has no whole, or all are alike.
     """
@@ -70,7 +103,10 @@ def shares_p(part: int, whole: int, part_0: int, whole_0: int) -> float:
         return 1.0
     pooled = (part + part_0) / (whole + whole_0)
     variance = pooled * (1 - pooled) * (1 / whole + 1 / whole_0)
-    return 1.0 if variance <= 0 else tail((part / whole - part_0 / whole_0) / sqrt(variance))
+    if variance <= 0:
+        return 1.0
+    z = (part / whole - part_0 / whole_0) / sqrt(variance * stray.times)
+    return student(z, stray.freedom)
 
 
 def drifted(

@@ -14,7 +14,17 @@ import msgspec
 
 from processors.conditions import DAY_MS, Condition, Figure, Thresholds
 from processors.confidence import Z95, Interval, Sample, about
-from processors.detecting import Evidence, Held, discoveries, level, tail
+from processors.detecting import (
+    CHANCE,
+    Evidence,
+    Held,
+    discoveries,
+    level,
+    shares_p,
+    stray_of,
+    student,
+    tail,
+)
 from processors.guardrails import Change, mean_change, pressure, share_change
 from processors.money import PPM
 from processors.signal_records import SEPARATOR
@@ -25,6 +35,7 @@ from streams.facts import Millis
 _WEEK: Final = 7
 _MONTH: Final = 28
 _WEEKDAYS: Final = (7, 14, 21, 28)
+_HARMS: Final = 3
 
 Segment = tuple[str, str]
 """Queue and currency."""
@@ -120,12 +131,16 @@ def revenue_drop(
 
 def _fall_p(change: Change) -> float | None:
     """Return the one-sided p-value that it fell; None without an interval or any scatter."""
+    errors = _errors(change)
+    return None if errors is None else tail(-errors)
+
+
+def _errors(change: Change) -> float | None:
+    """Return by how many standard errors it rose; None without an interval or any scatter."""
     if change.interval is None or change.now is None or change.before is None:
         return None
     width = change.interval.high - change.interval.low
-    if width <= 0:
-        return None
-    return tail((change.before - change.now) * 2 * Z95 / width)
+    return (change.now - change.before) * 2 * Z95 / width if width > 0 else None
 
 
 def _fell_by(change: Change, share_ppm: int) -> bool:
@@ -155,7 +170,12 @@ def pressed(
     thresholds: Thresholds,
     place: str,
 ) -> Judged:
-    """Decide G-PRESSURE for every queue: the last seven days against the three weeks before."""
+    """Decide G-PRESSURE for every queue: the last seven days against the three weeks before.
+
+    Beside its intervals each part is tested at the level of a look a day. That sales rose *and* a
+    harm did is as sure as the less sure of the two (Berger 1982: an intersection of unions takes
+    no correction); the harms are three, so the surest of them is held to a third of it.
+    """
     held = dict(before)
     if sum(age < _WEEK for age in ages) < _WEEK or len(days) <= _WEEK:
         return (), held
@@ -179,14 +199,16 @@ def pressed(
             (week.csat_good, week.csat_good + week.csat_bad),
             (month.csat_good, month.csat_good + month.csat_bad),
         )
-        risk = share_change(
-            "risk", (week.high_risk, week.in_contact), (month.high_risk, month.in_contact)
-        )
+        risk = share_change("risk", _at_risk(week), _at_risk(month))
         refunds = _refunds(now, past)
         verdict = pressure(sales, refunds=refunds, satisfaction=satisfaction, risk=risk)
         if verdict.state == "unknown":
             continue
-        evidence: Evidence = "shown" if verdict.state == "alert" else "quiet"
+        evidence: Evidence = "quiet"
+        if verdict.state == "alert":
+            p = max(tail(_errors(sales) or 0.0), _HARMS * _harm_p(now, past, refunds))
+            sure = p <= level(thresholds.false_discovery_ppm, DAY_MS)
+            evidence = "shown" if sure else "between"
         after = held.get(queue, Held()).after(evidence, thresholds.quiet_windows)
         held[queue] = after
         conditions.append(
@@ -217,6 +239,44 @@ def _sum(tallies: Sequence[Tally]) -> Tally:
     for each in tallies:
         total = total.plus(each)
     return total
+
+
+def _harm_p(now: Sequence[Tally], past: Sequence[Tally], refunds: Change) -> float:
+    """Return the least p-value of the harms: more refunds, less satisfaction, more risk.
+
+    Days lie apart by more than chance: people call twice, and customers differ by day. So shares
+    are held to the days' scatter, and all to Student's t of so many days.
+    """
+    rose = _errors(refunds)
+    return min(
+        1.0 if rose is None else student(rose, _WEEK - 1),
+        *(
+            _share_p([of(day) for day in now], [of(day) for day in past])
+            for of in (_dissatisfied, _at_risk)
+        ),
+    )
+
+
+def _dissatisfied(day: Tally) -> tuple[int, int]:
+    return day.csat_bad, day.csat_good + day.csat_bad
+
+
+def _at_risk(day: Tally) -> tuple[int, int]:
+    return day.high_risk, day.in_contact
+
+
+def _share_p(now: Sequence[tuple[int, int]], past: Sequence[tuple[int, int]]) -> float:
+    """Return the p-value that a share of (part, whole) of days rose, by how days lie apart."""
+    squares, freedom = 0.0, 0
+    sums = [(sum(part for part, _ in days), sum(n for _, n in days)) for days in (now, past)]
+    for days, (part, whole) in zip((now, past), sums, strict=True):
+        if not 0 < part < whole:
+            return 1.0
+        share = part / whole
+        apart = [(x - share * n) ** 2 / (share * (1 - share) * n) for x, n in days if n > 0]
+        squares, freedom = squares + sum(apart), freedom + len(apart) - 1
+    stray = stray_of(squares, freedom, freedom) or CHANCE
+    return shares_p(*sums[0], *sums[1], stray)
 
 
 def _refunds(now: Sequence[Tally], past: Sequence[Tally]) -> Change:

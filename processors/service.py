@@ -1,8 +1,10 @@
 """Whether a queue is in trouble: waits and resolution, every five minutes (G-LOAD, C28).
 
 Law: a wait is measured in units of what is usual for its channel at that hour, so a mail that waits
-an hour and a call that waits a minute can stand in one sum. The window is as short as it can be:
-the last panes that hold enough contacts to say anything, and never more than `REACH_MS`.
+an hour and a call that waits a minute can stand in one sum. What is looked at is as short as it can
+be: the last panes that hold enough contacts to say anything, then twice and four times as many, for
+what shows slowly; never more than `REACH_MS`. Each look, and each test of it, costs its share of
+the level.
 
 G-LOAD's occupancy needs shifts, which no contact tells: it stands in the guardrail report. What
 overload does to customers is told here.
@@ -36,70 +38,80 @@ REACH_MS: Final = 2 * HOUR_MS
 REACH: Final = REACH_MS // PANE_MS
 KNOWN_MIN: Final = 15
 """Of so many contacts it must be known what became of them; the test is exact at any number."""
+SIZES: Final = (1, 2, 4)
+"""How many times the least sample is looked at: a small change takes more contacts to show."""
+_TESTS: Final = 3 * len(SIZES)
 _BOTH_RATIO: Final = 1.5
 """Where waits and resolution are told together, waits are at least this many times the usual."""
-_WIDTH_MS: Final = 30 * 60_000
 
 Pane = Mapping[str, Tally]
 """The sums of five minutes by "QUEUE NUL CHANNEL"."""
 
 
-class Service(NamedTuple):
-    """How a queue does in its last panes, against what is usual; None is what cannot be judged.
+class Look(NamedTuple):
+    """How some contacts of a queue did, against what is usual; None is what cannot be judged.
 
-    `resolution` is that of the last 15 contacts of which it is known, `resolution_then` that of
-    the contacts whose waits are looked at. The three p-values are of longer waits, of less
-    resolution, and of both together; 1 where that cannot be judged.
+    `p_value` is the least of three tests: of longer waits, of less resolution, and of both
+    together. A test whose change is too small to matter counts as 1, and so does one that cannot
+    be made.
     """
 
     contacts: int
     waits: Ratio | None
     resolution: Change | None
-    resolution_then: Change | None
-    p_values: tuple[float, float, float]
+    p_value: float
 
 
-def service_of(
-    queue: str, panes: Sequence[Pane], usual: Usual, at: Millis, thresholds: Thresholds
-) -> Service:
-    """Return how a queue does; `panes` stand newest first, `at` is the end of the newest."""
-    mine = [
-        {place: tally for place, tally in pane.items() if place.partition(SEPARATOR)[0] == queue}
-        for pane in panes
-    ]
-    hour, waits, n = usual.hour(at - 1), None, 0
-    sums: dict[str, Tally] = {}
-    for pane in mine:
-        for place, tally in pane.items():
-            sums[place] = sums[place].plus(tally) if place in sums else tally
-        n, ratio = standing(sums, usual.waits, hour).get(queue, (0, 0.0))
-        if n >= thresholds.sample_min:
-            error = usual.log_error(queue, hour, n)
-            if error and ratio > 0:
-                waits = Ratio(ratio, error)
-            break
-    same = _sum(sums.values())
-    longer = ZERO
-    for pane in mine:
-        longer = longer.plus(_sum(pane.values()))
-        if longer.resolved + longer.unresolved >= KNOWN_MIN:
-            break
-    base = usual.queues.get(queue, ZERO)
-    known = base.resolved + base.unresolved >= thresholds.sample_min
-    failing = _less_resolved(longer, base) if known else None
+def look(
+    queue: str, sums: Mapping[str, Tally], usual: Usual, hour: int, thresholds: Thresholds
+) -> Look | None:
+    """Return how contacts around an hour of the day did, by place; None of too few."""
+    n, ratio = standing(sums, usual.waits, hour).get(queue, (0, 0.0))
+    if n < thresholds.sample_min:
+        return None
+    error = usual.log_error(queue, hour, n)
+    waits = Ratio(ratio, error) if error and ratio > 0 else None
+    now, base = _sum(sums.values()), usual.queues.get(queue, ZERO)
+    known = _known(base) >= thresholds.sample_min
+    resolution = _resolution(now, base) if known else None
     slow = waits.p_value if waits is not None else 1.0
-    also = _less_resolved(same, base) if known and waits is not None else None
-    return Service(
-        max(n, longer.chains),
-        waits,
-        _resolution(longer, base) if known else None,
-        _resolution(same, base) if known else None,
-        (
-            slow,
-            failing if failing is not None and _known(longer) >= KNOWN_MIN else 1.0,
-            together(slow, also) if also is not None else 1.0,
-        ),
-    )
+    failing = _less_resolved(now, base) if known else None
+    drop_ppm, least_ppm = _drop(resolution) * PPM, _least_drop(resolution) * PPM
+    p_values = [1.0]
+    if ratio * 1000 >= thresholds.wait_factor_milli:
+        p_values.append(slow)
+    if failing is not None:
+        if _known(now) >= KNOWN_MIN and least_ppm > thresholds.resolution_drop_ppm:
+            p_values.append(failing)
+        if waits is not None and ratio >= _BOTH_RATIO and drop_ppm > thresholds.resolution_drop_ppm:
+            p_values.append(together(slow, failing))
+    return Look(n, waits, resolution, min(p_values))
+
+
+def looks_at(
+    queue: str, panes: Sequence[Pane], usual: Usual, at: Millis, thresholds: Thresholds
+) -> tuple[Look, ...]:
+    """Return how a queue does: by its last contacts, and by twice and four times as many.
+
+    `panes` stand newest first, `at` is the end of the newest. The first is that of the fewest
+    contacts; there is none where two hours hold too few.
+    """
+    found: list[Look] = []
+    sums: dict[str, Tally] = {}
+    for age, pane in enumerate(panes, 1):
+        for place, tally in pane.items():
+            if place.partition(SEPARATOR)[0] == queue:
+                sums[place] = sums[place].plus(tally) if place in sums else tally
+        wanted = SIZES[len(found)] * thresholds.sample_min
+        if sum(tally.chains for tally in sums.values()) < wanted:
+            continue
+        hour = max(0, usual.hour(at - age * PANE_MS // 2))  # of the middle of what is looked at
+        each = look(queue, sums, usual, hour, thresholds)
+        if each is not None and each.contacts >= wanted:
+            found.append(each)
+        if len(found) == len(SIZES):
+            break
+    return tuple(found)
 
 
 def _sum(tallies: Iterable[Tally]) -> Tally:
@@ -129,9 +141,19 @@ def _resolution(now: Tally, base: Tally) -> Change | None:
     return Change("resolved", share, usual, interval)
 
 
+def _drop(change: Change | None) -> float:
+    if change is None or change.now is None or change.before is None:
+        return 0.0
+    return change.before - change.now
+
+
+def _least_drop(change: Change | None) -> float:
+    return 0.0 if change is None or change.interval is None else -change.interval.high
+
+
 def watch_level(thresholds: Thresholds) -> float:
-    """Return the level of one look at one queue."""
-    return level(thresholds.false_discovery_ppm, _WIDTH_MS)
+    """Return the level of each test of a look at a queue (Bonferroni over looks and tests)."""
+    return level(thresholds.false_discovery_ppm, PANE_MS) / _TESTS
 
 
 def overload(
@@ -144,50 +166,36 @@ def overload(
 ) -> tuple[tuple[Condition, ...], dict[str, Held]]:
     """Decide for every queue whether waits are long or too little is resolved, by the last panes.
 
-    Each queue has its own level, that of windows of half an hour, as wide as they usually are.
-    Benjamini and Hochberg's rate is that of all queues together.
+    Benjamini and Hochberg's rate is that of all queues together, so one queue in trouble has the
+    level of its own, however many others there are.
     """
     held = dict(before)
-    found = {queue: service_of(queue, panes, usual, at, thresholds) for queue in usual.queues}
-    q = watch_level(thresholds) * len(found)
-    told = [
-        discoveries({queue: each.p_values[test] for queue, each in found.items()}, q)
-        for test in range(3)
-    ]
+    found = {
+        queue: looks
+        for queue in usual.queues
+        if (looks := looks_at(queue, panes, usual, at, thresholds))
+    }
+    least = {queue: min(each.p_value for each in looks) for queue, looks in found.items()}
+    told = discoveries(least, watch_level(thresholds) * len(found))
     conditions = []
-    for queue, each in found.items():
-        if each.waits is None and each.resolution is None:
-            continue
-        evidence = _evidence(each, [queue in test for test in told], thresholds)
+    for queue, looks in found.items():
+        evidence: Evidence = "shown" if queue in told else _no_more(looks[0])
         after = held.get(queue, Held()).after(evidence, thresholds.quiet_windows)
         held[queue] = after
+        each = min(looks, key=lambda look: look.p_value) if queue in told else looks[0]
         condition = _overload(queue, each, after.holds, at, place)
         conditions.append(msgspec.structs.replace(condition, shows=evidence == "shown"))
     return tuple(conditions), held
 
 
-def _evidence(each: Service, told: Sequence[bool], t: Thresholds) -> Evidence:
-    slow, failing, both = told
-    ratio = each.waits.value if each.waits is not None else 1.0
-    change = each.resolution
-    low = 0.0 if change is None or change.interval is None else -change.interval.high
-    if slow and ratio * 1000 >= t.wait_factor_milli:
-        return "shown"
-    if failing and low * PPM > t.resolution_drop_ppm:
-        return "shown"
-    if both and ratio >= _BOTH_RATIO and _drop(each.resolution_then) * PPM > t.resolution_drop_ppm:
-        return "shown"
-    waits_shown = each.waits is not None and each.waits.interval.low > 1
-    return "between" if waits_shown or (change is not None and change.fell) else "quiet"
+def _no_more(latest: Look) -> Evidence:
+    """Return what the fewest contacts say of a queue of which nothing is told."""
+    slow = latest.waits is not None and latest.waits.interval.low > 1
+    fell = latest.resolution is not None and latest.resolution.fell
+    return "between" if slow or fell else "quiet"
 
 
-def _drop(change: Change | None) -> float:
-    if change is None or change.now is None or change.before is None:
-        return 0.0
-    return change.before - change.now
-
-
-def _overload(queue: str, each: Service, holds: bool, at: Millis, place: str) -> Condition:
+def _overload(queue: str, each: Look, holds: bool, at: Millis, place: str) -> Condition:
     said, figures = [], []
     if each.waits is not None:
         low, high = each.waits.interval
@@ -232,20 +240,28 @@ def missed(
     at: Millis,
     place: str,
 ) -> tuple[tuple[Condition, ...], dict[str, Held]]:
-    """Decide for every queue whether offers are missed more than usual, by the day so far."""
+    """Decide for every queue whether offers are missed more than usual, by the day so far.
+
+    Agents differ in what they offer and days in who works, so a share lies around the usual one by
+    more than chance: by how much, equal weekdays have shown. After one of them nothing is said.
+    """
     held = dict(before)
     judged = {
         queue: (now, base)
         for queue, base in usual.queues.items()
         if (now := so_far.get(queue)) is not None
         and min(now.handled, base.handled) >= thresholds.sample_min
+        and queue in usual.strays
     }
     p_values = {
-        queue: shares_p(now.offers_missed, now.handled, base.offers_missed, base.handled)
+        queue: shares_p(
+            *(now.offers_missed, now.handled, base.offers_missed, base.handled),
+            usual.strays[queue],
+        )
         for queue, (now, base) in judged.items()
         if 0 <= now.offers_missed <= now.handled and 0 <= base.offers_missed <= base.handled
     }
-    found = discoveries(p_values, level(thresholds.false_discovery_ppm, 24 * HOUR_MS))
+    found = discoveries(p_values, level(thresholds.false_discovery_ppm, HOUR_MS))
     conditions = []
     for queue in p_values:
         now, base = judged[queue]

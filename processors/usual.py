@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 from processors.conditions import DAY_MS, HOUR_MS
+from processors.detecting import Stray, stray_of
 from processors.guardrails import SAMPLE_MIN
 from processors.signal_records import SEPARATOR
 from processors.windows import ZERO, Tally, bounds
@@ -61,7 +62,8 @@ class Usual(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     `waits` by "QUEUE NUL CHANNEL". `scatter` by queue, for each hour of the day, of all 28 days,
     each against its own weekday: what is busy at noon scatters most at noon. `queues` are sums over
-    all days that were seen, and `chains` those of each hour of the day, of all queues.
+    all days that were seen, and `chains` those of each hour of the day, of all queues. `strays`
+    says by queue how missed offers of the day so far lie around those of equal weekdays.
     """
 
     day: Millis
@@ -70,6 +72,7 @@ class Usual(msgspec.Struct, frozen=True, array_like=True, gc=False):
     queues: dict[str, Tally] = {}
     chains: tuple[int, ...] = ()
     scatter: dict[str, tuple[Scatter, ...]] = {}
+    strays: dict[str, Stray] = {}
 
     def log_error(self, queue: str, hour: int, contacts: int) -> float | None:
         """Return by how much ln(wait / usual) of so many contacts scatters; None if not known.
@@ -126,16 +129,13 @@ def usual_of(day: Millis, hours: Hours, zone: str) -> Usual:
         sum(tally.chains for cells in seen for tally in cells.get(hour, {}).values())
         for hour in range(width)
     )
-    queues: dict[str, Tally] = {}
-    for cells in seen:
-        for tallies in cells.values():
-            for queue, tally in by_queue(tallies).items():
-                queues[queue] = queues.get(queue, ZERO).plus(tally)
+    queues = _all([by_queue(tallies) for cells in seen for tallies in cells.values()])
     squares: dict[str, list[Scatter]] = {}
     for days in weekdays:
         _scatter(days, width, squares)
     scatter = {queue: tuple(each) for queue, each in squares.items()}
-    return Usual(day, len(seen), _waits(seen, width), queues, chains, scatter)
+    strays = _strays(weekdays)
+    return Usual(day, len(seen), _waits(seen, width), queues, chains, scatter, strays)
 
 
 def _day(day: Millis, ago: int, hours: Hours, zone: str) -> Day:
@@ -175,6 +175,42 @@ def _scatter(days: list[Day], width: int, into: dict[str, list[Scatter]]) -> Non
                 mine[hour] = Scatter(
                     held.hours + 1, held.squares + few * log(ratio) ** 2, held.contacts + n
                 )
+
+
+def _all(queues: list[dict[str, Tally]]) -> dict[str, Tally]:
+    sums: dict[str, Tally] = {}
+    for each in queues:
+        for queue, tally in each.items():
+            sums[queue] = sums.get(queue, ZERO).plus(tally)
+    return sums
+
+
+def _strays(weekdays: list[list[Day]]) -> dict[str, Stray]:
+    """Return by queue how the share of missed offers, each day so far, lies around its weekday's.
+
+    It is looked at hour by hour, so the squares are the mean of those of all hours of a day.
+    """
+    sums: dict[str, tuple[float, int, int]] = {}
+    for days in weekdays:
+        k = len(days)
+        whole = _all([by_queue(places) for day in days for places in day.values()])
+        for queue, all_days in whole.items():
+            n, missed = all_days.handled, all_days.offers_missed
+            if k < 2 or n <= 0 or not 0 < missed < n:
+                continue
+            share = missed / n
+            squares, looks, freedom = sums.get(queue, (0.0, 0, 0))
+            for day in days:
+                so_far = ZERO
+                for hour in sorted(day):
+                    so_far = so_far.plus(by_queue(day[hour]).get(queue, ZERO))
+                    if so_far.handled >= SAMPLE_MIN:
+                        away = so_far.offers_missed - share * so_far.handled
+                        chance = share * (1 - share) * so_far.handled * (k - 1) / k
+                        squares, looks = squares + away * away / chance, looks + 1
+            sums[queue] = (squares, looks, freedom + k - 1)
+    found = {queue: stray_of(*each) for queue, each in sums.items()}
+    return {queue: stray for queue, stray in found.items() if stray is not None}
 
 
 def standing(

@@ -4,7 +4,7 @@ import pytest
 
 from processors.conditions import DAY_MS, HOUR_MS, Thresholds
 from processors.detecting import Held
-from processors.service import missed, overload
+from processors.service import missed, overload, watch_level
 from processors.usual import Usual, usual_of
 from processors.windows import PANE_MS, Tally
 
@@ -22,6 +22,14 @@ def hours(start: int) -> dict[str, Tally]:
     wait = 60_000 + (day * 7 + hour * 5) % 13 * 2_000
     sums = Tally(chains=60, handled=60, wait_ms=60 * wait, resolved=16, unresolved=4)
     return {PLACE: sums._replace(offers_missed=6)}
+
+
+def restless(start: int) -> dict[str, Tally]:
+    """Return such an hour of days that offer much, and of days that offer little."""
+    return {
+        place: sums._replace(offers_missed=(2, 10)[start // DAY_MS // 7 % 2])
+        for place, sums in hours(start).items()
+    }
 
 
 @pytest.fixture(scope="module")
@@ -91,3 +99,32 @@ def test_missed_offers_are_told_by_the_bound(usual: Usual) -> None:
     for now, expected in ((many, True), (few, False)):
         said, _ = missed(now, usual, {}, T, NOON, "p")
         assert [each.holds for each in said] == [expected]
+
+
+def test_offers_that_stray_from_day_to_day_are_held_to_more(usual: Usual) -> None:
+    """Days between a thirtieth and a sixth: a third of two hundred may be one more of them."""
+    strays = usual_of(DAY, restless, "UTC")
+    assert usual.strays["orders"].times == 1
+    assert strays.strays["orders"].times > 5
+    many = {"orders": Tally(handled=200, offers_missed=66)}
+    assert [each.holds for each in missed(many, strays, {}, T, NOON, "p")[0]] == [False]
+
+
+def test_offers_of_one_weekday_say_nothing() -> None:
+    """How far days lie apart is not known of one of them."""
+    one = usual_of(DAY, lambda start: hours(start) if start >= DAY - 7 * DAY_MS else {}, "UTC")
+    assert one.weeks == 1
+    many = {"orders": Tally(handled=200, offers_missed=150)}
+    assert missed(many, one, {}, T, NOON, "p")[0] == ()
+
+
+def test_what_shows_slowly_is_told_by_more_contacts(usual: Usual) -> None:
+    """A little less resolved is nothing in thirty contacts, and something in a hundred and more."""
+    pane_of = {PLACE: Tally(chains=5, wait_ms=5 * 72_000, resolved=2, unresolved=2)}
+    assert not holds(usual, *[pane_of] * 6)
+    assert holds(usual, *[pane_of] * 24)
+
+
+def test_each_look_costs_its_share_of_the_level() -> None:
+    """A week of looks, nine tests each, leaves five percent together."""
+    assert watch_level(T) * 9 * 7 * 24 * 12 == pytest.approx(0.05)

@@ -1,5 +1,6 @@
 """Rising risk: of whom people are told, and of whom they are not (DEF-RISE-C, DEF-RISE-S)."""
 
+from math import inf
 from typing import Any
 
 import pytest
@@ -8,11 +9,15 @@ from processors.conditions import DAY_MS, Thresholds
 from processors.detecting import (
     Held,
     Ratio,
+    Stray,
     binomial_p,
     discoveries,
     drifted,
     level,
     shares_p,
+    stray_of,
+    student,
+    tail,
     together,
 )
 from processors.rising import CALM, SegmentWatch, Watch, customer, segments
@@ -172,3 +177,15 @@ def test_what_holds_stays_through_a_doubt() -> None:
     assert not held.holds
     held = held.after("shown", 2).after("quiet", 2).after("between", 2).after("quiet", 2)
     assert held == Held(holds=True, quiet=1)
+
+
+def test_scatter_that_is_an_estimate_takes_students_tail() -> None:
+    """Of t tables: 2.080 of 21 and 3.707 of 6 degrees of freedom; none to estimate: the normal."""
+    assert student(2.080, 21) == pytest.approx(0.025, rel=0.01)
+    assert student(3.707, 6) == pytest.approx(0.005, rel=0.03)
+    assert student(-2.080, 21) == pytest.approx(0.975, rel=0.001)
+    assert student(1.96, inf) == tail(1.96)
+    assert shares_p(30, 100, 20, 100, Stray(4.0)) == pytest.approx(tail(1.6330 / 2), abs=1e-4)
+    assert stray_of(10.0, 5, 4) == Stray(2.0, 4.0)
+    assert stray_of(1.0, 5, 4) == Stray(1.0, 4.0)
+    assert stray_of(1.0, 5, 0) is None

@@ -36,21 +36,16 @@ from prometheus_client import CollectorRegistry
 
 from streams.dead_letters import dead_letter
 from streams.facts import Millis
+from streams.faust_app import BATCH_MAX, app_of
 from streams.faust_committed import CommittedTransport
-from streams.faust_settings import FaustSettings, credentials_of
-from streams.faust_table import ChangelogTable
+from streams.faust_settings import FaustSettings
+from streams.faust_table import ChangelogTable, changelog_of
 from streams.invalid import Invalid, Refused
-from streams.kafka_settings import MESSAGE_BYTES_MAX
 from streams.log import Busy, LogFailed, Record, TopicPartition
 from streams.signal_host import Arrived, Draft, Emitted, SignalHandler, apply_each
 from streams.signal_steps import Table
 from streams.topics import DEAD_LETTERS
 
-BATCH_MAX: Final = 500
-"""So many records that came during a step make the next one, since a step waits for its writes.
-
-They are gathered here: `Stream.take` may acknowledge, unhandled, what comes while it yields.
-"""
 METRICS: Final = "pnl_faust"
 _LOOK_SECONDS: Final = 0.05
 Reading = Callable[[str, int, int, int], list[Record]]
@@ -161,36 +156,12 @@ class FaustHost:
 
     def _made(self) -> faust.App:
         settings = self._settings
-        app = faust.App(
-            settings.prefix + settings.group,
-            broker=settings.brokers(),
-            broker_credentials=credentials_of(settings.client),
-            broker_session_timeout=settings.seconds("session.timeout.ms", 45.0),
-            broker_heartbeat_interval=settings.seconds("heartbeat.interval.ms", 3.0),
-            # Faust asks for more only when all it was given is taken, and leaves its group if that
-            # takes too long.
-            broker_max_poll_records=BATCH_MAX,
-            broker_max_poll_interval=settings.seconds("max.poll.interval.ms", 300.0),
-            consumer_auto_offset_reset="earliest",
-            producer_acks=-1,
-            producer_max_request_size=MESSAGE_BYTES_MAX,
-            topic_allow_declare=False,
-            topic_disable_leader=True,
-            topic_partitions=settings.partitions,
-            table_standby_replicas=0,
-            store="memory://",
-            stream_wait_empty=False,
-            key_serializer="raw",
-            value_serializer="raw",
-            web_enabled=False,
-            autodiscover=False,
-            datadir=str(settings.folder),
-        )
+        app = app_of(settings)
         transport = CommittedTransport(app.conf.broker_consumer, app)
         transport.places = self._places
         app.transport = transport
         setup_prometheus_sensors(app, registry=self._registry, name_prefix=METRICS)
-        self._table = self._changelog_of(app)
+        self._table = changelog_of(app, settings, self._take_over)
         topic = app.topic(
             *(settings.prefix + name for name in settings.topics), key_type=bytes, value_type=bytes
         )
@@ -202,32 +173,6 @@ class FaustHost:
         app.agent(topic, concurrency=1, name="signals")(signals)
         app.finalize()
         return app
-
-    def _changelog_of(self, app: faust.App) -> ChangelogTable:
-        settings = self._settings
-        topic = app.topic(
-            settings.prefix + settings.changelog,
-            key_type=bytes,
-            value_type=bytes,
-            partitions=settings.partitions,
-            compacting=True,
-            acks=False,
-            internal=True,
-            allow_empty=True,
-            maxsize=131_072,
-        )
-        table = ChangelogTable(
-            app,
-            name="signals",
-            key_type=bytes,
-            value_type=bytes,
-            partitions=settings.partitions,
-            changelog_topic=topic,
-        )
-        table.tables, table.epoch = {}, settings.epoch
-        table.take_over = self._take_over
-        app.tables.add(table)
-        return table
 
     def _places(self) -> dict[TP, int]:
         """Return where to read on; nothing before the state is there."""

@@ -11,7 +11,10 @@ from typing import Any
 import faust
 from faust.types import TP, EventT
 
+from streams.faust_settings import FaustSettings
 from streams.signal_steps import Table
+
+TakingOver = Callable[[dict[int, Table]], Awaitable[None]]
 
 
 class ChangelogTable(faust.Table[bytes, bytes]):
@@ -19,7 +22,7 @@ class ChangelogTable(faust.Table[bytes, bytes]):
 
     epoch: int
     tables: dict[int, Table]
-    take_over: Callable[[dict[int, Table]], Awaitable[None]]
+    take_over: TakingOver
     recovered: bool = False
     replayed: int = 0
 
@@ -44,3 +47,29 @@ class ChangelogTable(faust.Table[bytes, bytes]):
         if self.tables is tables:
             self.recovered = True
         await super().on_recovery_completed(active_tps, standby_tps)
+
+
+def changelog_of(app: faust.App, settings: FaustSettings, take_over: TakingOver) -> ChangelogTable:
+    """Return an application's table, on the changelog that the settings name."""
+    topic = app.topic(
+        settings.prefix + settings.changelog,
+        key_type=bytes,
+        value_type=bytes,
+        partitions=settings.partitions,
+        compacting=True,
+        acks=False,
+        internal=True,
+        allow_empty=True,
+        maxsize=131_072,
+    )
+    table = ChangelogTable(
+        app,
+        name="signals",
+        key_type=bytes,
+        value_type=bytes,
+        partitions=settings.partitions,
+        changelog_topic=topic,
+    )
+    table.tables, table.epoch, table.take_over = {}, settings.epoch, take_over
+    app.tables.add(table)
+    return table

@@ -1,7 +1,9 @@
 """When time may do its part: once all that was there at a moment has been read.
 
 Law: a handler told that it is now *t* has been handed everything that was in its topics at *t*. So
-a backlog is worked off before anything is said to be missing, or over.
+a backlog is worked off before anything is said to be missing, or over. A moment asked for is kept
+until it is reached, so who is steadily behind ticks too, as often as he is behind: it is at most
+two of his delays, and what is asked for takes, until time has done its part.
 
 The same holds of what another group makes of other topics: `Upstream` has to have read what lay
 there at *t*, and then what it wrote has to be read.
@@ -83,7 +85,7 @@ class Upstream:
 
 
 class Ticker:
-    """Asks for the ends of topics once in a while, and says when they have been reached."""
+    """Asks for the ends of topics, says when they have been reached, and asks again."""
 
     def __init__(
         self,
@@ -110,7 +112,8 @@ class Ticker:
         Raises Busy or LogFailed where the log does not answer.
         """
         now = self._clock.now_ms()
-        if self._asked_at is None or abs(now - self._asked_at) >= self._every_ms:
+        asked_at = self._asked_at
+        if self._moment is None and (asked_at is None or abs(now - asked_at) >= self._every_ms):
             self._ask(now)
         if self._moment is None or not all(
             self._reading.is_read(place, at, self._ends.get(place, 0))

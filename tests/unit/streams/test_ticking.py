@@ -75,7 +75,7 @@ def test_what_was_made_of_the_input_is_read_first() -> None:
     work(group, made=3)
     assert [stand.due(), stand.due()] == [None, None]
     stand.read = 3
-    assert stand.due() == 4
+    assert stand.due() == 2
 
 
 def test_steady_input_lets_time_go_on() -> None:
@@ -89,6 +89,17 @@ def test_steady_input_lets_time_go_on() -> None:
         work(group)
         stand.order()
     assert due == [None, 1, 2, 3, 4]
+
+
+def test_who_is_steadily_behind_ticks_too() -> None:
+    """Three records a second come, and those of three seconds ago are read: time goes on."""
+    stand = Stand()
+    due = []
+    for second in range(12):
+        stand.log.append(ACTIVITY, [Outgoing(None, b"y")] * 3)
+        stand.read = max(0, 3 * (second - 2))
+        due.append(stand.due())
+    assert due == [None, None, None, 1, None, None, None, 5, None, None, None, 9]
 
 
 def test_nothing_is_asked_more_often_than_told() -> None:

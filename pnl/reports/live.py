@@ -64,11 +64,12 @@ def make(asking: Asking) -> Sheet:
         if size not in SIZES:
             raise BadRequest(f"--set size={size} must be of {', '.join(SIZES)}.")
     last = whole(asking.options, "last", 1, 1, WINDOWS_MAX)
-    where = filtered(in_currency(Where(), asking.scope.currency), asking.scope, SEGMENTS)
-    where = where.also("has({sizes:Array(String)}, size)", sizes=list(sizes), last=last)
+    every = in_currency(Where(), asking.scope.currency)
+    every = every.also("has({sizes:Array(String)}, size)", sizes=list(sizes), last=last)
     bounds = bounds_of(asking.scope.start, asking.scope.end, asking.policy.zone)
-    where = during(where, "starts_at", bounds)
-    rows = asking.store.query(_sql(asking.by, where), where.parameters)
+    every = during(every, "starts_at", bounds)
+    where = filtered(every, asking.scope, SEGMENTS)
+    rows = asking.store.query(_sql(asking.by, where, every), where.parameters)
     return asking.sheet(
         "live",
         "Revenue per contact, live",
@@ -102,7 +103,8 @@ def columns(by: Sequence[str]) -> tuple[SheetColumn, ...]:
     )
 
 
-def _sql(by: Sequence[str], where: Where) -> str:
+def _sql(by: Sequence[str], where: Where, every: Where) -> str:
+    """Return the query; the last windows are those of `every` segment, not of the one asked for."""
     keys = "".join(f"toString({name}) AS key_{place}, " for place, name in enumerate(by))
     grouped = "".join(f", key_{place}" for place in range(len(by)))
     sums = ", ".join(f"toInt64(sum(w.{name})) AS {name}_sum" for name, *_ in (*_COUNTS, *_AMOUNTS))
@@ -112,7 +114,7 @@ def _sql(by: Sequence[str], where: Where) -> str:
         f" max(revision) AS revision_max, toUnixTimestamp64Milli(max(as_of)) AS as_of_ms, {sums},"
         " toString(sum(credit_minor2)) AS squares"
         f" FROM v_windows AS w WHERE {where} AND (size, starts_at) IN ("
-        f"SELECT size, starts_at FROM v_windows WHERE {where} GROUP BY size, starts_at"
+        f"SELECT size, starts_at FROM v_windows WHERE {every} GROUP BY size, starts_at"
         " ORDER BY size, starts_at DESC LIMIT {last:UInt32} BY size)"
         f" GROUP BY size_name, start_ms{grouped}"
         f" ORDER BY indexOf({{sizes:Array(String)}}, size_name), start_ms DESC{grouped}"

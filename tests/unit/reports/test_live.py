@@ -89,3 +89,14 @@ def test_earlier_windows_can_be_asked_for(books: Books, reports: Reports) -> Non
     with pytest.raises(BadRequest, match="must be of 5m"):
         reports.sheet("live", ALL, options={"size": "2h"})
     assert reports.sheet("live", Scope(currency="GBP", queue=("nobody",))).rows == ()
+
+
+def test_the_last_window_is_that_of_all_segments(books: Books, reports: Reports) -> None:
+    """A queue that is quiet now is not shown with what it earned before."""
+    day = at("2024-06-10")
+    books.put(
+        window("5m", day, 40, 4_000), window("5m", day + LENGTHS["5m"], 40, 4_000, queue="sales")
+    )
+    assert reports.sheet("live", Scope(currency="GBP", queue=("billing",))).rows == ()
+    both = reports.sheet("live", Scope(currency="GBP", queue=("billing",)), options={"last": "2"})
+    assert [row["start"] for row in told(both)] == [day]

@@ -25,6 +25,7 @@ from streams.log import TopicPartition
 from streams.topics import ATTRIBUTIONS, INPUT_NAMES, TOPICS
 from tests.kafka.into_store import copy_all
 from tests.kafka.places import create_topics, open_log
+from tests.support.facts import at, refund
 from tests.support.kafka_broker import ROOT, Cluster
 from tests.support.kafka_plain import producer, read
 from tests.support.store import opened_store
@@ -50,7 +51,8 @@ def log(cluster: Cluster, prefix: str) -> Iterator[KafkaLog]:
     """Yield a log in which journeys have told some weeks; one more record was never committed."""
     create_topics(cluster, prefix, PARTITIONS, (*TOPICS, EARNED))
     opened = open_log(cluster, prefix)
-    append(opened, trade(DAYS))
+    orphan = refund("r-orphan", "o-nobody-knows", at(DAYS), 300, customer_id="k1")
+    append(opened, [*trade(DAYS), orphan])
     worker = JourneysWorker(opened, Policy(), code_version="test")
     while not _is_drained(opened):
         worker.step(WAIT)
@@ -98,6 +100,7 @@ def test_a_plain_consumer_adds_up_to_the_statement(
     path = tmp_path / "statement.json"
     path.write_text(json.dumps(told), "utf-8")
     assert told["bridge"]["a_minor"] > 0
+    assert {"M8": -300}.items() <= {m["memo"]: m.get("amount_minor") for m in told["memo"]}.items()
     assert "that of the statement" in totals("check", *own, "--statement", str(path))
     told["bridge"]["a_minor"] += 1
     path.write_text(json.dumps(told), "utf-8")

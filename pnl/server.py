@@ -19,7 +19,7 @@ from pnl.errors import CheckFailed, LawBreach, UserError
 from pnl.opening import live_risk, open_log, store_dsn
 from pnl.pipeline import Pipeline
 from pnl.reports.queries import Reports
-from pnl.runtime import tune_collector
+from pnl.runtime import tune_allocator, tune_collector
 from pnl.settings_alerts import load_alerts
 from pnl.settings_load import Loaded
 from sinks.store import Store
@@ -54,6 +54,7 @@ class Server:
         self._stopped = False
 
     def __enter__(self) -> Self:
+        tune_allocator()
         settings = self.loaded.settings
         self.log = open_log(self.folder, settings, self.clock)
         try:

@@ -17,7 +17,7 @@ from pnl.cli.topics import on_kafka
 from pnl.datafolder import DataFolder
 from pnl.health import listen
 from pnl.metrics import Metrics, process_metrics
-from pnl.runtime import tune_collector
+from pnl.runtime import tune_allocator, tune_collector
 from pnl.settings import Settings
 from pnl.settings_load import load
 from pnl.workers.console import ConsoleServer
@@ -69,6 +69,7 @@ def run_worker(
             raise typer.Exit(code)
         return
     tune_collector()
+    tune_allocator()
     maker = Maker(DataFolder(data), settings, SystemClock(), first, route)
     makes: dict[str, Callable[[ExitStack, Metrics], Role]] = {
         "journeys": maker.journeys,

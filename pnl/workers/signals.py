@@ -75,7 +75,7 @@ class SignalsRole:
         """
         records = self._runner.step(wait)
         self._owned.changed()
-        at = self._ticker.due(self._consumer.committed())
+        at = self._ticker.due(self._consumer.committed()) if self._owned.is_settled else None
         if at is not None:
             self._runner.tick(self._handler, at)
             self.ticks += 1

@@ -5,9 +5,9 @@ where the alert was raised (`processors.alerts`), so it holds after every restar
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, get_args
+from typing import Any, Final
 
 import msgspec
 
@@ -21,7 +21,6 @@ from pnl.reports.render_alerts import (
     render_alert,
     render_alerts,
 )
-from processors.alert_rules import Dimension
 from processors.signal_records import AlertAction, AlertDoing, AlertRecord, SubjectKind
 from streams.facts import Millis
 from streams.log import EventLog, Outgoing
@@ -31,13 +30,15 @@ NAME_MAX: Final = 100
 NOTE_MAX: Final = 500
 SNOOZE_MS_MAX: Final = 90 * 86_400_000
 KEYS_MAX: Final = 10_000
-_SEGMENTS: Final = tuple(f"{name}=" for name in get_args(Dimension))
 _encode: Final = msgspec.json.Encoder().encode
-_DONE: Final = {
-    "ack": "{by} has alert {alert} now",
-    "snooze": "Alert {alert} is snoozed",
-    "unsnooze": "Alert {alert} is no longer snoozed",
+NAMED_MAX: Final = 10
+"""So many names of what there is are said to who named something else."""
+_SHOWN: Final = {
+    "ack": "as acknowledged by {by}",
+    "snooze": "as snoozed",
+    "unsnooze": "as no longer snoozed",
 }
+_ON_ITS_WAY: Final = "The answer is on its way: {what} once signals have taken it."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,13 +52,15 @@ class Asked:
     subject: str = ""
     until: Millis | None = None
     note: str = ""
+    rules: tuple[str, ...] = ()
+    """The names of the rules in force."""
 
 
 def answer_alert(reports: Reports, log: EventLog, asked: Asked, now: Millis) -> str:
     """Append a person's answer; return a sentence. UserError if it cannot be meant like this."""
     _check(asked, now)
     if not asked.alert_id:
-        return _answer_many(log, asked, now)
+        return _answer_many(reports, log, asked, now)
     found = reports.alert(asked.alert_id)
     if found is None:
         raise UserError(f"There is no alert {asked.alert_id!r}; `pnl alerts list` has them all.")
@@ -66,7 +69,8 @@ def answer_alert(reports: Reports, log: EventLog, asked: Asked, now: Millis) -> 
             f"Alert {asked.alert_id} is over since its revision {found.alert.revision}."
         )
     log.append(ALERT_ACTIONS, [_of_alert(found.alert, asked, now)])
-    return _DONE[asked.doing].format(alert=asked.alert_id, by=asked.by.strip()) + "."
+    shown = _SHOWN[asked.doing].format(by=asked.by.strip())
+    return _ON_ITS_WAY.format(what=f"alert {asked.alert_id} shows {shown}")
 
 
 def _check(asked: Asked, now: Millis) -> None:
@@ -88,29 +92,52 @@ def _of_alert(alert: AlertRecord, asked: Asked, now: Millis) -> Outgoing:
     return Outgoing(key, _encode(action))
 
 
-def _answer_many(log: EventLog, asked: Asked, now: Millis) -> str:
+def _answer_many(reports: Reports, log: EventLog, asked: Asked, now: Millis) -> str:
     """Append what is meant of a rule or a subject."""
     if asked.doing == "ack":
         raise UserError("Acknowledge one alert, by its id.")
     if not asked.rule and not asked.subject:
         raise UserError("Name an alert, or --rule, or --subject, or both of these.")
+    if asked.rule:
+        _check_rule(reports, asked.rule, asked.rules)
+    kind: SubjectKind = "system"
+    if asked.subject:
+        kind = _kind_of(reports, asked.subject)
     what = " and ".join(
         part
         for part in (
             f"rule {asked.rule}" if asked.rule else "",
-            f"{_kind_of(asked.subject)} {asked.subject}" if asked.subject else "",
+            f"{kind} {asked.subject}" if asked.subject else "",
         )
         if part
     )
     if asked.subject:
-        kind = _kind_of(asked.subject)
         action = _action(asked, asked.rule, kind, asked.subject, now)
         key = asked.subject.encode() if kind == "customer" else None
         log.append(ALERT_ACTIONS, [Outgoing(key, _encode(action))])
     else:
-        _everywhere(log, _encode(_action(asked, asked.rule, "system", "", now)))
-    said = "snoozed" if asked.doing == "snooze" else "no longer snoozed"
-    return f"What the {what} raises is {said}."
+        _everywhere(log, _encode(_action(asked, asked.rule, kind, "", now)))
+    said = "comes snoozed" if asked.doing == "snooze" else "is snoozed no more"
+    return _ON_ITS_WAY.format(what=f"what the {what} raises {said}")
+
+
+def _check_rule(reports: Reports, rule: str, rules: Sequence[str]) -> None:
+    """Refuse a rule that is neither in force nor in any alert; UserError names those there are."""
+    there = sorted({*rules, *reports.alert_rules()})
+    if rule not in there:
+        raise UserError(f"There is no rule {rule!r}; there are {', '.join(there) or 'none'}.")
+
+
+def _kind_of(reports: Reports, subject: str) -> SubjectKind:
+    """Return what a subject is; UserError, with some there are, where nobody has heard of it."""
+    kind = reports.subject_kind(subject)
+    if kind is None:
+        there = ", ".join(reports.subjects(NAMED_MAX)) or "none yet"
+        raise UserError(
+            f"There is no subject {subject!r}: it is the id of a customer whose risk is known, or a"
+            f" queue or currency as `pnl alerts list` has it. Some there are: {there}."
+        )
+    return kind
 
 
 def _everywhere(log: EventLog, value: bytes) -> None:
@@ -126,11 +153,6 @@ def _everywhere(log: EventLog, value: bytes) -> None:
         given = log.append(ALERT_ACTIONS, [Outgoing(f"\0all\0{number}".encode(), value)])
         missing -= {each.partition for each in given}
     raise CheckFailed(f"No key leads to partitions {sorted(missing)}.")
-
-
-def _kind_of(subject: str) -> SubjectKind:
-    """Return what a subject written by a person is: a segment begins with a dimension."""
-    return "segment" if subject.startswith(_SEGMENTS) else "customer"
 
 
 def _action(
@@ -150,8 +172,10 @@ def _action(
 
 
 def listed(reports: Reports, args: Mapping[str, Any]) -> Answer:
-    """Answer `pnl alerts list`."""
+    """Answer `pnl alerts list`; UserError where it names a rule that there is not."""
     rules = (args["rule"],) if args["rule"] else ()
+    if rules:
+        _check_rule(reports, args["rule"], args.get("rules", ()))
     found = reports.alerts(AlertQuery(state=args["state"], rules=rules, since=args["since"]))
     if args["format"] == "json":
         return Answer(json.dumps(alerts_json(found), indent=2, ensure_ascii=False))
@@ -171,4 +195,5 @@ def explained(reports: Reports, args: Mapping[str, Any]) -> Answer:
 
 def answered(reports: Reports, log: EventLog, args: Mapping[str, Any], now: Millis) -> Answer:
     """Answer `pnl alerts ack`, `snooze` and `unsnooze`."""
-    return Answer(answer_alert(reports, log, Asked(**args), now))
+    asked = Asked(**{**args, "rules": tuple(args.get("rules", ()))})
+    return Answer(answer_alert(reports, log, asked, now))

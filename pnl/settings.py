@@ -7,7 +7,7 @@ Law: a name that we do not know is refused, never ignored, and every value has b
 from functools import cached_property
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pnl.reports.period import Calendar
@@ -29,6 +29,7 @@ from pnl.settings_policy import (
     Section,
     book_from,
     check_order,
+    page_address,
 )
 from processors.policy import Policy, PolicyBook
 
@@ -44,12 +45,16 @@ class Store(Section):
 
 
 class Server(Section):
-    """Where the page is served, under which names besides the loopback's, in which language."""
+    """Where the page is served, under which names besides the loopback's, in which language.
+
+    `public_url` is how people reach it: what links in messages begin with; "" where none is known.
+    """
 
     host: Name = "127.0.0.1"
     port: Annotated[int, BeforeValidator(number), Field(ge=1, le=65535)] = 8080
     allowed_hosts: tuple[Name, ...] = ()
     locale: Name = "en_GB"
+    public_url: Annotated[str, AfterValidator(page_address)] = ""
 
 
 class Limits(Section):

@@ -126,9 +126,19 @@ class _Making:
                 states=section.states,
                 ttl_hours=section.ttl_hours,
                 timeout_s=section.timeout_seconds,
+                places=(
+                    ("url", self._set_at(name, "url_env" if section.url_env else "url")),
+                    (
+                        "secret",
+                        self._set_at(name, "secret_env" if section.secret_env else "secret"),
+                    ),
+                ),
             )
             for name, section in self._said.routes.items()
         )
+
+    def _set_at(self, route: str, key: str) -> str:
+        return _place(self._file, self._text, ("routes", route, key))
 
     def _held(self, route: str, key: str, value: SecretStr | None, variable: str | None) -> str:
         if variable is None:

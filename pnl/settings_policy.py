@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from itertools import pairwise
 from typing import Annotated, Any, Final, Literal, Self, TypeAlias
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -38,6 +39,25 @@ from streams.facts import ProductClass
 
 AMOUNT_MINOR_MAX = 10**14
 DAYS_MAX = 3650
+
+
+def page_address(text: str) -> str:
+    """Accept where people reach the page, such as https://pnl.example.com; an empty text is none.
+
+    A path may follow the host, where a proxy serves the page under one; a slash at the end goes.
+    """
+    if not text:
+        return text
+    try:
+        parts = urlsplit(text)
+        known = parts.scheme in ("https", "http") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        known = False
+    if not known or not text.isascii() or any(each <= " " for each in text):
+        raise ValueError(f"{text!r} is no address such as https://pnl.example.com")
+    if parts.username is not None or parts.query or parts.fragment or text[-1] in "?#":
+        raise ValueError("an address that people are sent has no user, no query and no fragment")
+    return text.rstrip("/")
 
 
 def zone(value: str) -> str:

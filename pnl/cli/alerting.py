@@ -69,7 +69,14 @@ def list_(
     from pnl.settings_load import load
 
     moment = None if since is None else _since(since, load(data))
-    args = {"state": state.value, "rule": rule, "since": moment, "format": shown.value}
+    args: dict[str, Any] = {
+        "state": state.value,
+        "rule": rule,
+        "since": moment,
+        "format": shown.value,
+    }
+    if rule is not None:
+        args["rules"] = _rules(data)
     run_question(data, "alerts_list", args)
 
 
@@ -149,8 +156,10 @@ def try_route(
     settings = load(data).settings
     zone = settings.reporting.timezone
     asked = load_alerts(data, zone).route(route)
-    now, locale = SystemClock().now_ms(), settings.server.locale
-    attempt, sentence = trial(asked, usable(asked), now, ZoneInfo(zone), locale)
+    now, server = SystemClock().now_ms(), settings.server
+    attempt, sentence = trial(
+        asked, usable(asked), now, ZoneInfo(zone), server.locale, server.public_url
+    )
     typer.echo(sentence)
     if attempt.result != "delivered":
         raise typer.Exit(1)
@@ -175,7 +184,18 @@ def _answer(
     args |= {"alert_id": identity or "", "rule": rule or "", "subject": subject or ""}
     if span is not None:
         args["until"] = _now_ms() + span // timedelta(milliseconds=1)
+    if rule is not None:
+        args["rules"] = _rules(data)
     run_question(data, "alerts_answer", args)
+
+
+def _rules(data: Path) -> list[str]:
+    """Return the names of the rules in force."""
+    from pnl.settings_alerts import load_alerts
+    from pnl.settings_load import load
+
+    zone = load(data).settings.reporting.timezone
+    return [rule.name for rule in load_alerts(data, zone).rules().rules]
 
 
 def _span(text: str) -> timedelta:

@@ -40,6 +40,7 @@ class Waiting:
     alert: AlertRecord
     expires_at: Millis
     due_at: Millis
+    is_history: bool = False
     attempts: int = 0
     first_at: Millis = 0
 
@@ -118,6 +119,7 @@ class Backlog:
             alert=alert,
             expires_at=logged_at if is_stale else expires_at,
             due_at=quiet,
+            is_history=is_stale,
         )
         if told is not None and told.revision == alert.revision:
             waiting.attempts, waiting.first_at = told.attempts, told.first_at

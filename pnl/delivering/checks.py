@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from pnl.delivering.backlog import Backlog, Pace
 from pnl.delivering.role import LATE
-from pnl.delivering.told import alert_of, group_of, read_told, records
+from pnl.delivering.told import HISTORY, alert_of, group_of, read_told, records
 from pnl.findings import Finding
 from processors.signal_records import DeliveryRecord
 from sinks.delivery.opening import open_destination
@@ -31,7 +31,10 @@ def route_findings(routes: Sequence[Route]) -> Iterator[Finding]:
             open_destination(route)
         except RouteRefused as refused:
             yield Finding(
-                check="alerts", state="fail", text=str(refused), todo="correct it in alerts.toml"
+                check="alerts",
+                state="fail",
+                text=str(refused),
+                todo=f"correct it: {route.place(refused.key)}",
             )
         else:
             yield Finding(
@@ -76,7 +79,7 @@ def _waiting(
             backlog.take(place, record.offset, record.logged_at, alert_of(record))
     since = backlog.oldest(now)
     if since is None or now - since < LATE // _MS:
-        text = f"route {route.name}: {len(backlog)} alerts wait, none for long"
+        text = f"route {route.name}: {_alerts(len(backlog))}, none for long"
         yield Finding(check="delivery", state="ok", text=text)
         return
     failing = [each.detail for each in told.values() if each.outcome == "retrying"]
@@ -84,7 +87,7 @@ def _waiting(
     yield Finding(
         check="delivery",
         state="warn",
-        text=f"route {route.name}: {len(backlog)} alerts wait, the oldest for "
+        text=f"route {route.name}: {_alerts(len(backlog))}, the oldest for "
         f"{(now - since) // 1_000:,} seconds{last}",
         todo=f"try it with `pnl alerts test {route.name}`; alerts wait in the log meanwhile",
     )
@@ -98,6 +101,9 @@ def _lost(
         for each in told.values()
         if each.outcome in ("refused", "expired") and now - each.last_at < LOOKED_BACK // _MS
     )
+    if past := recent.pop(("expired", HISTORY), 0):
+        text = f"route {route.name}: {past} that told of history within a week: not sent, as meant"
+        yield Finding(check="delivery", state="ok", text=text)
     if recent:
         reasons = ", ".join(
             f"{count} {outcome} ({detail})" for (outcome, detail), count in sorted(recent.items())
@@ -106,5 +112,10 @@ def _lost(
             check="delivery",
             state="warn",
             text=f"route {route.name}: not delivered within a week: {reasons}",
-            todo="see `pnl alerts list`; they are not sent again",
+            todo="`pnl alerts why ID` says what became of one, `pnl alerts list` has the ids; they"
+            " are not sent again",
         )
+
+
+def _alerts(waiting: int) -> str:
+    return "1 alert waits" if waiting == 1 else f"{waiting} alerts wait"

@@ -40,8 +40,13 @@ def identity(alert: AlertRecord) -> str:
     return f"{alert.alert_id}-{alert.revision}"
 
 
-def message_of(alert: AlertRecord, zone: ZoneInfo, locale: str) -> Message:
-    """Return an alert as a message; `zone` and `locale` are those its text is written in."""
+def message_of(alert: AlertRecord, zone: ZoneInfo, locale: str, public_url: str = "") -> Message:
+    """Return an alert as a message; `zone` and `locale` are those its text is written in.
+
+    Its link begins with `public_url`, where the page is reached; it is a path where none is known.
+    """
+    if alert.link:
+        alert = msgspec.structs.replace(alert, link=f"{public_url}{alert.link}")
     body = Envelope(
         type=TYPE,
         timestamp=datetime.fromtimestamp(alert.raised_at / 1000, UTC).isoformat(),
@@ -61,6 +66,8 @@ def _lines(alert: AlertRecord, zone: ZoneInfo, locale: str) -> list[str]:
     lines = [f"{alert.headline}.", f"Since {at:%Y-%m-%d %H:%M} {zone.key}, by rule {alert.rule}."]
     if alert.by:
         lines.append(f"By {alert.by}{f': {alert.note}' if alert.note else ''}.")
+    elif alert.note:
+        lines.append(f"{alert.note[0].upper()}{alert.note[1:]}.")
     if alert.value_minor is not None and alert.currency:
         lines.append(f"At stake: {money(alert.value_minor, alert.currency, locale)}.")
     figures = [said for each in alert.figures if (said := _figure(each, alert, locale))]

@@ -19,7 +19,8 @@ def usable(route: Route) -> Destination:
     try:
         return open_destination(route)
     except RouteRefused as refused:
-        raise UserError(f"alerts.toml: {refused}.") from None
+        place = route.place(refused.key)
+        raise UserError(f"{place} cannot be used: {refused}.") from None
 
 
 def delivering_roles(
@@ -30,7 +31,10 @@ def delivering_roles(
     zone = ZoneInfo(settings.reporting.timezone)
     return [
         DeliveringRole(
-            log, route, destination, metrics, clock, zone=zone, locale=settings.server.locale
+            *(log, route, destination, metrics, clock),
+            zone=zone,
+            locale=settings.server.locale,
+            public_url=settings.server.public_url,
         )
         for route, destination in zip(routes, destinations, strict=True)
     ]

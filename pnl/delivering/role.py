@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from pnl.delivering.backlog import Backlog, Pace, Waiting
 from pnl.delivering.messages import message_of
-from pnl.delivering.told import alert_of, group_of, outgoing, read_told
+from pnl.delivering.told import HISTORY, alert_of, group_of, outgoing, read_told
 from pnl.metrics import Metrics
 from processors.signal_records import DeliveryOutcome, DeliveryRecord
 from sinks.delivery.destination import Attempt, Destination, Message
@@ -63,6 +63,7 @@ class DeliveringRole:
         *,
         zone: ZoneInfo,
         locale: str,
+        public_url: str = "",
         dice: Random | None = None,
     ) -> None:
         self.route = route
@@ -72,6 +73,7 @@ class DeliveringRole:
         self._clock = clock
         self._zone = zone
         self._locale = locale
+        self._public_url = public_url
         self._consumer = log.consumer(group_of(route.name), (ALERTS,))
         self._backlog = Backlog(route, Pace(dice or Random()))  # noqa: S311 - spreads retries only
         self._assignment: int | None = None
@@ -170,7 +172,7 @@ class DeliveringRole:
 
     def _try(self, waiting: Waiting) -> None:
         now = self._clock.now_ms()
-        message = message_of(waiting.alert, self._zone, self._locale)
+        message = message_of(waiting.alert, self._zone, self._locale, self._public_url)
         failpoint("D0")
         attempt = self._sent(message, now)
         failpoint("D1")
@@ -192,6 +194,8 @@ class DeliveringRole:
             return Attempt("again", f"sending failed: {type(error).__name__}")
 
     def _why_expired(self, waiting: Waiting) -> str:
+        if waiting.is_history:
+            return HISTORY
         if waiting.attempts:
             return f"its time was over; the last attempt: {self._last or 'failed'}"
         return "its time was over before it could be sent"

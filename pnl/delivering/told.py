@@ -14,6 +14,8 @@ from streams.log import EventLog, Outgoing, Record
 from streams.topics import DELIVERIES
 
 READ: Final = 1_000
+HISTORY: Final = "it tells of what lay over seven days back when it was raised: history, not sent"
+"""Of an expired delivery: nothing was lost."""
 _of_alert: Final = msgspec.json.Decoder(AlertRecord).decode
 _of_delivery: Final = msgspec.json.Decoder(DeliveryRecord).decode
 _encode: Final = msgspec.json.Encoder().encode

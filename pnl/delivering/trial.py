@@ -21,7 +21,12 @@ _SAID: Final = {
 
 
 def trial(
-    route: Route, destination: Destination, now: Millis, zone: ZoneInfo, locale: str
+    route: Route,
+    destination: Destination,
+    now: Millis,
+    zone: ZoneInfo,
+    locale: str,
+    public_url: str = "",
 ) -> tuple[Attempt, str]:
     """Send a test alert; return how it ended, and the sentence that says so."""
     alert = AlertRecord(
@@ -37,7 +42,8 @@ def trial(
         logged_at=now,
         headline=f"This is a test of the route {route.name}; nothing has happened",
         source=f"pnl alerts test {route.name}",
+        link="/alerts",
         routes=(route.name,),
     )
-    attempt = destination.send(message_of(alert, zone, locale), now)
+    attempt = destination.send(message_of(alert, zone, locale, public_url), now)
     return attempt, f"Route {route.name} {_SAID[attempt.result]} ({attempt.detail})."

@@ -8,9 +8,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from msgspec import convert
+
 from pnl.reports.sql import Queryable, Row, Where
 from processors.alert_rules import LISTED_ONLY, SEVERITIES
-from processors.signal_records import AlertAction, AlertFigure, AlertRecord, DeliveryRecord
+from processors.signal_records import (
+    AlertAction,
+    AlertFigure,
+    AlertRecord,
+    DeliveryRecord,
+    SubjectKind,
+)
 from streams.facts import Millis
 
 ROWS_MAX: Final = 500
@@ -120,6 +128,47 @@ def explain_alert(store: Queryable, alert_id: str) -> AlertExplained | None:
         actions=_actions(store, history[-1]),
         deliveries=_deliveries(store, where),
     )
+
+
+def alert_rules(store: Queryable) -> tuple[str, ...]:
+    """Return the names of all rules of which there is an alert."""
+    rows = store.query("SELECT DISTINCT toString(rule) AS name FROM alerts ORDER BY name")
+    return tuple(row["name"] for row in rows)
+
+
+def subject_kind(store: Queryable, subject: str) -> SubjectKind | None:
+    """Return what a subject is, of which there was an alert or may be one; None: there is none."""
+    asked = {"subject": subject}
+    told = store.query(
+        "SELECT toString(subject_kind) AS kind FROM alerts"
+        " WHERE subject = {subject:String} LIMIT 1",
+        asked,
+    )
+    if told:
+        kind: SubjectKind = convert(told[0]["kind"], SubjectKind)
+        return kind
+    (row,) = store.query(
+        "SELECT (SELECT count() FROM churn WHERE customer_id = {subject:String}) AS customers,"
+        " (SELECT count() FROM windows WHERE {subject:String} IN (concat('queue=', queue),"
+        " concat('currency=', currency), concat('queue=', queue, ';currency=', currency)))"
+        " AS segments",
+        asked,
+    )
+    return "customer" if row["customers"] else "segment" if row["segments"] else None
+
+
+def subjects(store: Queryable, rows: int) -> tuple[str, ...]:
+    """Return some subjects: queues first, then those of the newest alerts."""
+    queues = store.query(
+        "SELECT DISTINCT concat('queue=', queue) AS name FROM windows WHERE queue != ''"
+        f" ORDER BY name LIMIT {int(rows)}"
+    )
+    told = store.query(
+        "SELECT subject AS name, max(raised_at) AS last FROM alerts WHERE subject_kind != 'system'"
+        f" GROUP BY name ORDER BY last DESC, name LIMIT {int(rows)}"
+    )
+    names = dict.fromkeys([*(row["name"] for row in queues), *(row["name"] for row in told)])
+    return tuple(names)[:rows]
 
 
 def alerts_mark(store: Queryable) -> tuple[int, ...]:

@@ -17,10 +17,13 @@ from pnl.reports.alerts import (
     AlertQuery,
     Alerts,
     OpenAlerts,
+    alert_rules,
     alerts,
     alerts_mark,
     explain_alert,
     open_alerts,
+    subject_kind,
+    subjects,
 )
 from pnl.reports.as_reported import closing_if_any, reported_statement
 from pnl.reports.catalogue import sheet_report
@@ -54,7 +57,7 @@ from pnl.reports.sheet import Asking, Sheet
 from pnl.reports.sql import COLUMN_OF, Queryable
 from pnl.reports.statement import statement
 from processors.policy import MODELS, Policies, book_of
-from processors.signal_records import AlertRecord
+from processors.signal_records import AlertRecord, SubjectKind
 from processors.statement import LINE_NAMES
 from streams.clock import Clock
 from streams.log import EventLog
@@ -193,6 +196,18 @@ class Reports:
     def alert(self, alert_id: str) -> AlertExplained | None:
         """Return an alert with its history, the answers to it and its deliveries."""
         return explain_alert(self.store, alert_id)
+
+    def alert_rules(self) -> tuple[str, ...]:
+        """Return the names of all rules of which there is an alert."""
+        return alert_rules(self.store)
+
+    def subject_kind(self, subject: str) -> SubjectKind | None:
+        """Return what a subject of alerts is; None: there is none such."""
+        return subject_kind(self.store, subject)
+
+    def subjects(self, rows: int) -> tuple[str, ...]:
+        """Return some subjects of alerts."""
+        return subjects(self.store, rows)
 
     def alert_trend(self, alert: AlertRecord, currency: str) -> AlertTrend | None:
         """Return how what a segment's alert is about went before and after it."""

@@ -77,7 +77,8 @@ def assert_secret(route: Route) -> None:
     if not SECRET_BYTES_MIN <= len(secret) <= SECRET_BYTES_MAX:
         raise RouteRefused(
             f"route {route.name}: its secret must be {SECRET_PREFIX} and {SECRET_BYTES_MIN} to "
-            f"{SECRET_BYTES_MAX} random bytes in base64 (`openssl rand -base64 32` makes some)"
+            f"{SECRET_BYTES_MAX} random bytes in base64 (`openssl rand -base64 32` makes some)",
+            "secret",
         )
 
 

@@ -25,7 +25,7 @@ def test_an_alert_is_acknowledged_and_says_by_whom(opening: Opening) -> None:
     expect(page.locator("#p-answered")).to_have_text("Say who you are first.")
     page.locator("[data-note]").fill("calling them")
     signed(page).get_by_role("button", name="Acknowledge").click()
-    expect(page.locator("#p-answered")).to_have_text(f"Ann has alert {OPEN} now.")
+    expect(page.locator("#p-answered")).to_contain_text(f"on its way: alert {OPEN} shows as ack")
     expect(page.locator(STATE)).to_have_text("acknowledged by Ann", timeout=15_000)
     expect(page.locator("#p-alerts")).to_contain_text("acknowledged by Ann")
     expect(page.locator("#p-alert")).to_contain_text("asked by Ann: calling them")

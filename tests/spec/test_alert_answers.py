@@ -38,6 +38,14 @@ class Centre:
             alert=found, history=(found,), actions=(), deliveries=()
         )  # fmt: skip
 
+    def alert_rules(self) -> tuple[str, ...]:
+        """Return the rules there are."""
+        return ("churn-customer",)
+
+    def subject_kind(self, subject: str) -> str | None:
+        """Return that all our customers are known, and nobody else."""
+        return "customer" if subject in CUSTOMERS else None
+
     def rise(self, customer: str, at: int) -> None:
         """Say that a customer's risk rose, for a reason."""
         record = ChurnRecord(

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 
 from pnl.cli.app import outcome
@@ -49,6 +50,17 @@ def test_a_message_names_zone_figures_reasons_contacts_and_source() -> None:
     assert body["type"] == "pnl.alert.v1"
     assert body["data"]["alert_id"] == told.alert_id
     assert message == message_of(told, ZONE, "en_GB")
+    assert "On the page: /customers/c1\n" in message.text
+
+
+def test_a_link_is_a_whole_address_where_people_reach_the_page() -> None:
+    """In the text and in the body alike; what is said of a revision by nobody stands there too."""
+    told = alert(1, state="cleared", note="expired: nothing was heard of it for 90 days")
+    told = msgspec.structs.replace(told, link="/alerts/1")
+    message = message_of(told, ZONE, "en_GB", "https://pnl.example.com/x")
+    assert "On the page: https://pnl.example.com/x/alerts/1\n" in message.text
+    assert json.loads(message.body)["data"]["link"] == "https://pnl.example.com/x/alerts/1"
+    assert "Expired: nothing was heard of it for 90 days." in message.text
 
 
 @pytest.mark.parametrize(
@@ -84,6 +96,7 @@ def test_a_route_that_is_not_there_or_not_usable_is_named(
         assert outcome(["alerts", "test", name, "--data", str(tmp_path)]) == 2
         said = capsys.readouterr().err
         assert name in said
+        assert name == "else" or "alerts.toml, line 3: [routes.ops] url cannot be used: " in said
         assert "evil.example/x" not in said
 
 
@@ -104,6 +117,21 @@ def test_doctor_names_the_route_whose_destination_takes_nothing() -> None:
     assert "2 alerts wait" in waiting.text
     assert "503" in waiting.text
     assert "1 refused (answered 410)" in lost.text
+    assert "`pnl alerts why ID`" in lost.todo
+
+
+def test_doctor_warns_of_no_history_and_counts_one_as_one() -> None:
+    """What tells of the past is sent to nobody, as it should be."""
+    clock = ManualClock(START)
+    log = MemoryLog(MemoryPlace(clock, 2))
+    world = World(log, clock)
+    put(log, alert(1, raised_at=START - 400 * 24 * HOUR_MS))
+    world.run(10 * SECOND)
+    put(log, alert(2, quiet_until=START + 9 * HOUR_MS))
+    found = list(delivery_findings(log, asked_of([world.route]), clock.now_ms()))
+    assert [each.state for each in found] == ["ok", "ok"]
+    assert "1 alert waits" in found[0].text
+    assert "1 that told of history" in found[1].text
 
 
 def test_doctor_says_of_each_route_whether_it_can_be_used() -> None:

@@ -43,7 +43,13 @@ def test_alerts_are_listed_explained_and_answered(alerted: Path) -> None:
         why = pnl("alerts", "why", FIRST, cwd=alerted).stdout
         assert "It clears when the risk falls below" in why
         done = pnl("alerts", "snooze", SEGMENT, "--for", "2d", "--by", "Ann", cwd=alerted)
-        assert (done.returncode, done.stdout) == (0, f"Alert {SEGMENT} is snoozed.\n")
+        said = f"alert {SEGMENT} shows as snoozed once signals have taken it.\n"
+        assert (done.returncode, done.stdout) == (0, f"The answer is on its way: {said}")
         assert answers(alerted, SEGMENT) == [("snooze", "Ann")]
+    done = pnl("alerts", "list", "--rule", "churn-custmer", cwd=alerted)
+    assert done.returncode == 2
+    assert (
+        "There is no rule 'churn-custmer'; there are churn-customer, churn-segment" in done.stderr
+    )
     done = pnl("alerts", "ack", "none", cwd=alerted)
     assert (done.returncode, done.stderr[:28]) == (2, "pnl: There is no alert 'none")

@@ -184,6 +184,14 @@ BAD_FILES = {
         "[referral] cannot be used: theta_ppm needs cap_minor beside it: what one referral may be "
         "worth."
     ),
+    '[server]\npublic_url = "pnl.example.com"': (
+        "[server] public_url cannot be used: 'pnl.example.com' is no address such as"
+        " https://pnl.example.com."
+    ),
+    '[server]\npublic_url = "https://eve@pnl.example.com"': (
+        "[server] public_url cannot be used: an address that people are sent has no user, no query"
+        " and no fragment."
+    ),
     "[server]\nport = 99999": ("[server] port is 99999, but must be less than or equal to 65535."),
     '[log]\nkind = "pulsar"': "[log] kind is 'pulsar', but must be 'sqlite' or 'kafka'.",
     '[log]\nkind = "kafka"': (

@@ -11,8 +11,11 @@ import msgspec
 from processors.results import Entry
 from streams.facts import Contact, Cost, Day, Fact, Millis, Order, Period, Resolution
 
-STATE_VERSION: Final = 1
-"""The layout of a stored item of a fact."""
+STATE_VERSION: Final = 2
+"""The layout of a stored item of a fact; in 1 a leg did not say what it was counted as.
+
+A program of before would forget that when it writes the leg, and a later one count it twice.
+"""
 RISK_VERSION: Final = 2
 """The layout of what is kept of a customer's risk, which no program of before can read."""
 

@@ -35,6 +35,7 @@ _DECODE: Final[dict[int, Callable[[bytes], Item | RiskItem]]] = {
     b"p"[0]: msgspec.msgpack.Decoder(PeriodItem).decode,
     b"k"[0]: msgspec.msgpack.Decoder(RiskItem).decode,
 }
+_NEWEST: Final = max(STATE_VERSION, RISK_VERSION)
 _VERSION: Final = bytes([STATE_VERSION])
 _RISK_VERSION: Final = bytes([RISK_VERSION])
 
@@ -91,7 +92,7 @@ def decode_customer(customer_key: str, rows: Iterable[tuple[bytes, bytes]]) -> C
     place = len(customer_key.encode()) + 1
     items: list[Item | RiskItem] = []
     for key, value in rows:
-        if value[0] > RISK_VERSION:
-            raise StateTooNew(f"state version {value[0]}, this program reads {RISK_VERSION}")
+        if value[0] > _NEWEST:
+            raise StateTooNew(f"state version {value[0]}, this program reads {_NEWEST}")
         items.append(_DECODE[key[place]](value[1:]))
     return Customer(customer_key, items)

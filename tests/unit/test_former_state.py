@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from processors.activity import recount
 from processors.items import CostItem, Item, LegItem, OrderItem
 from processors.journeys import Journeys
 from processors.policy import Policy, book_of
@@ -24,15 +25,28 @@ BOOKED = (entry(-5, line="C4"), entry(7, line="C1", change="addition"))
     ],
 )
 def test_an_item_of_a_former_version_is_the_item_it_was(kind: str, item: Item) -> None:
-    """Entries had no variance, a cost counted no records: the defaults stand for them."""
+    """Entries had no variance, a leg was not counted, a cost had no records: defaults stand."""
     plain = msgspec.msgpack.decode(encode_item(item)[1:])
     plain[1] = [each[: Entry.__struct_fields__.index("variance_minor2")] for each in plain[1]]
-    if kind == "x":
-        plain = plain[:2]
+    plain = plain[: {"c": 3, "x": 2}.get(kind)]
     former = b"\x01" + msgspec.msgpack.encode(plain)
     identity = {"c": "c1", "o": "o1", "x": "x1"}[kind]
     customer = decode_customer("k", [(item_key("k", (kind, identity)), former)])  # type: ignore[arg-type]
     assert customer.item((kind, identity)) == item  # type: ignore[arg-type]
+
+
+def test_a_leg_that_was_not_counted_is_counted_whole_once_a_fact_touches_it() -> None:
+    """Its windows never had it: nothing is taken back, and no program of before reads it again."""
+    leg = LegItem(contact("c1", at(1)), (), 1)
+    former = b"\x01" + msgspec.msgpack.encode(msgspec.msgpack.decode(encode_item(leg)[1:])[:3])
+    customer = decode_customer("k", [(item_key("k", ("c", "c1")), former)])
+    again = contact("c1", at(1), revision=1, talk_ms=1_000)
+    applied = Journeys(Policy()).apply(customer, again)
+    ((was, now),) = recount(customer, applied.contacts, high=None)
+    assert was is None
+    assert now is not None
+    assert customer.legs["c1"].counted == now
+    assert encode_item(customer.legs["c1"])[0] == 2
 
 
 def test_what_a_former_version_left_unbooked_moves_once_a_new_revision_touches_it() -> None:

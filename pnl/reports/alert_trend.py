@@ -111,6 +111,38 @@ def alert_trend(store: Queryable, alert: AlertRecord, currency: str) -> AlertTre
     )
 
 
+def newest_window(
+    store: Queryable, alert: AlertRecord, currency: str
+) -> tuple[str, str, Millis, int] | None:
+    """Return title, unit, end and value of the last window of what an alert is about.
+
+    None where it is about no windows, or none of them had a case to count.
+    """
+    measure = next((each for kind, each in _MEASURES.items() if kind == alert.kind), None)
+    if measure is None:
+        return None
+    place = segment_of(alert.subject_kind, alert.subject)
+    where = Where().also("size = {size:String}", size=measure.size)
+    where = where.also("1", money=place.get("currency", alert.currency or currency))
+    if "queue" in place:
+        where = where.also("queue = {queue:String}", queue=place["queue"])
+    part, whole = (_sum(name) for name in (measure.part, measure.whole))
+    rows = store.query(
+        f"SELECT toUnixTimestamp64Milli(ends_at) AS end_ms, {part} AS part_sum,"
+        f" {whole} AS whole_sum"
+        f" FROM v_windows WHERE {where} GROUP BY end_ms HAVING whole_sum > 0"
+        " ORDER BY end_ms DESC LIMIT 1",
+        where.parameters,
+    )
+    if not rows:
+        return None
+    scale = PPM if measure.unit == "ppm" else 1
+    value = _ratio(int(rows[0]["part_sum"]) * scale, int(rows[0]["whole_sum"]))
+    assert value is not None
+    length = "hour" if measure.size == "1h" else "day"
+    return f"{measure.title}, last {length}", measure.unit, int(rows[0]["end_ms"]), value
+
+
 def _sum(column: str) -> str:
     """Return the sum of a column: amounts of one currency, counts wherever they stand."""
     return f"sumIf({column}, currency = {{money:String}})" if column in _MONEY else f"sum({column})"

@@ -10,6 +10,7 @@ from typing import Final
 
 from msgspec import convert
 
+from pnl.reports.alert_now import AlertNow, alert_now
 from pnl.reports.sql import Queryable, Row, Where
 from processors.alert_rules import LISTED_ONLY, SEVERITIES
 from processors.signal_records import (
@@ -65,12 +66,16 @@ class OpenAlerts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertExplained:
-    """An alert with each of its revisions, newest first, answers to it, and its deliveries."""
+    """An alert with each of its revisions, newest first, answers to it, and its deliveries.
+
+    `now` is what is known of its subject today.
+    """
 
     alert: AlertRecord
     history: tuple[AlertRecord, ...]
     actions: tuple[AlertAction, ...]
     deliveries: tuple[DeliveryRecord, ...]
+    now: AlertNow | None = None
 
 
 def alerts(store: Queryable, query: AlertQuery) -> Alerts:
@@ -111,8 +116,11 @@ def open_alerts(store: Queryable, worst: int = 3) -> OpenAlerts:
     )
 
 
-def explain_alert(store: Queryable, alert_id: str) -> AlertExplained | None:
-    """Return an alert with all that became of it; None if there is none of this id."""
+def explain_alert(store: Queryable, alert_id: str, currency: str) -> AlertExplained | None:
+    """Return an alert with all that became of it; None if there is none of this id.
+
+    `currency` is that of reports.
+    """
     where = Where().also("alert_id = {alert:String}", alert=alert_id)
     history = _read(
         store.query(
@@ -127,6 +135,7 @@ def explain_alert(store: Queryable, alert_id: str) -> AlertExplained | None:
         history=history,
         actions=_actions(store, history[-1]),
         deliveries=_deliveries(store, where),
+        now=alert_now(store, history[0], currency),
     )
 
 

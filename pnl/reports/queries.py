@@ -195,7 +195,7 @@ class Reports:
 
     def alert(self, alert_id: str) -> AlertExplained | None:
         """Return an alert with its history, the answers to it and its deliveries."""
-        return explain_alert(self.store, alert_id)
+        return explain_alert(self.store, alert_id, self.policy.currency)
 
     def alert_rules(self) -> tuple[str, ...]:
         """Return the names of all rules of which there is an alert."""

@@ -2,12 +2,12 @@
 
 from typing import Any
 
+from pnl.reports.alert_now import beside
 from pnl.reports.alert_words import (
     KIND_TITLES,
     figure_words,
     reason_words,
     subject_words,
-    value_words,
 )
 from pnl.reports.alerts import AlertExplained, Alerts
 from pnl.reports.render_table import moment
@@ -69,11 +69,9 @@ def render_alert(found: AlertExplained, clears: str, timezone: str) -> str:
         f"source   {alert.source or 'none'}",
         f"page     {alert.link}",
     ]
-    if alert.value_minor is not None:
-        lines.append(f"at stake {value_words(alert.value_minor, 'minor', alert.currency)}")
     if alert.quiet_until is not None and alert.state != "cleared":
         lines.append(f"quiet    until {moment(alert.quiet_until, timezone)}")
-    lines += _section("Figures", [_figure(each, alert.currency) for each in alert.figures])
+    lines += _figures(found, timezone)
     lines += _section("Reasons", [reason_words(each) for each in alert.reasons])
     lines += _section("Contacts behind it", list(alert.contacts))
     if clears and alert.state != "cleared":
@@ -91,8 +89,16 @@ def _section(title: str, lines: list[str]) -> list[str]:
     return ["", title, *(f"  {line}" for line in lines)] if lines else []
 
 
-def _figure(figure: AlertFigure, currency: str) -> str:
-    return f"{figure.name}: {figure_words(figure, currency)}"
+def _figures(found: AlertExplained, timezone: str) -> list[str]:
+    """Return the figures it was raised with, and beside them those of today."""
+    alert, now = found.alert, found.now
+    title = "Figures" if now is None else f"Figures, and as of {moment(now.as_of, timezone)}"
+    lines = []
+    for name, then, today in beside(alert, now):
+        said = [] if then is None else [figure_words(then, alert.currency)]
+        said += [] if today is None else [f"now {figure_words(today, alert.currency)}"]
+        lines.append(f"{name}: {', '.join(said)}")
+    return _section(title, lines)
 
 
 def _delivery(each: DeliveryRecord, timezone: str) -> str:
@@ -130,6 +136,9 @@ def alert_json(found: AlertExplained, clears: str) -> Json:
     return {
         **record_json(found.alert),
         "clears": clears or None,
+        "now": None
+        if found.now is None
+        else {"as_of": found.now.as_of, "figures": _figures_json(found.now.figures)},
         "history": [
             {
                 "revision": each.revision,
@@ -169,6 +178,13 @@ def alert_json(found: AlertExplained, clears: str) -> Json:
     }
 
 
+def _figures_json(figures: tuple[AlertFigure, ...]) -> list[Json]:
+    return [
+        {"name": f.name, "value": f.value, "unit": f.unit, "low": f.low, "high": f.high}
+        for f in figures
+    ]
+
+
 def record_json(alert: AlertRecord) -> Json:
     """Return one revision of an alert as JSON; `changed_at` is the log's time of it."""
     said: dict[str, Millis | str | int | None] = {
@@ -193,10 +209,7 @@ def record_json(alert: AlertRecord) -> Json:
     }
     return {
         **said,
-        "figures": [
-            {"name": f.name, "value": f.value, "unit": f.unit, "low": f.low, "high": f.high}
-            for f in alert.figures
-        ],
+        "figures": _figures_json(alert.figures),
         "reasons": list(alert.reasons),
         "contacts": list(alert.contacts),
         "routes": list(alert.routes),

@@ -91,6 +91,7 @@ def test_a_segments_alert_shows_how_it_went(opening: Opening) -> None:
 def test_an_alert_leads_to_what_it_is_about(opening: Opening) -> None:
     """To the customer, to each contact, and to a queue's contacts of that day."""
     page = opening(f"/alerts/{OPEN}")
+    expect(page.locator("#p-alert")).to_contain_text(re.compile("Figures, and as of .* now "))
     expect(page.locator("#p-alert").get_by_role("link", name="k-plain")).to_be_visible()
     page.get_by_role("link", name="the customer").click()
     expect(page.locator("h1")).to_contain_text("w-001")

@@ -8,6 +8,7 @@ from pnl.console.markup import NOTHING, Html, el, join
 from pnl.console.pages.alert_chart import chart
 from pnl.console.parts import facts
 from pnl.console.view import Asked
+from pnl.reports.alert_now import beside
 from pnl.reports.alert_words import (
     KIND_TITLES,
     figure_words,
@@ -36,7 +37,7 @@ def alert_card(asked: Asked, found: AlertExplained, *, phone: bool) -> Html:
         _head(asked, alert),
         _about(asked, alert),
         chart(asked, alert, asked.reports.alert_trend(alert, asked.currency)),
-        _figures(asked, alert),
+        _figures(asked, found),
         _reasons(alert),
         _contacts(asked, alert),
         _history(asked, found),
@@ -112,26 +113,21 @@ def _about(asked: Asked, alert: AlertRecord) -> Html:
     return el("p", " ".join(said), cls="p-alert-about")
 
 
-def _figures(asked: Asked, alert: AlertRecord) -> Html:
-    pairs: list[tuple[object, object]] = [
-        (
-            each.name[:1].upper() + each.name[1:],
-            _value(
-                asked,
-                figure_words(each, alert.currency, str(asked.figures.locale)),
-                known=each.value is not None,
-            ),
-        )
-        for each in alert.figures
-    ]
-    shown = {each.value for each in alert.figures if each.unit == "minor"}
-    if alert.value_minor is not None and alert.currency and alert.value_minor not in shown:
-        pairs.append(("At stake", asked.figures.money(alert.value_minor, alert.currency)))
-    return join([el("h3", "Figures"), facts(pairs)]) if pairs else NOTHING
+def _figures(asked: Asked, found: AlertExplained) -> Html:
+    """Return the figures it was raised with, and beside them those of today."""
+    alert, now, locale = found.alert, found.now, str(asked.figures.locale)
+    pairs: list[tuple[object, object]] = []
+    for name, then, today in beside(alert, now):
+        said = [] if then is None else [figure_words(then, alert.currency, locale)]
+        if today is not None:
+            said.append(f"now {figure_words(today, alert.currency, locale)}")
+        known = today is not None or (then is not None and then.value is not None)
+        pairs.append((name[:1].upper() + name[1:], _value(", ".join(said), known=known)))
+    title = "Figures" if now is None else f"Figures, and as of {asked.figures.moment(now.as_of)}"
+    return join([el("h3", title), facts(pairs)]) if pairs else NOTHING
 
 
-def _value(asked: Asked, words: str, *, known: bool) -> Html:
-    del asked
+def _value(words: str, *, known: bool) -> Html:
     return el("dd", words, cls="p-wrap") if known else el("dd", el("em", words))
 
 

@@ -19,10 +19,10 @@ from pnl.reports.alert_words import (
 from pnl.reports.alerts import AlertQuery
 from pnl.reports.queries import Reports
 from processors.alert_rules import DEFAULTS, KINDS
-from processors.signal_records import AlertAction, AlertFigure
+from processors.signal_records import AlertAction, AlertFigure, ChurnRecord
 from sinks.store import Store
-from streams.log import EventLog
-from streams.topics import ALERT_ACTIONS
+from streams.log import EventLog, Outgoing
+from streams.topics import ALERT_ACTIONS, CHURN
 from tests.support import alerts as made
 from tests.support.facts import BASE, DAY
 from tests.support.stored import copy, memory_log
@@ -146,6 +146,35 @@ def test_programs_read_the_same(log: EventLog, reports: Reports) -> None:
     )
     assert [each["revision"] for each in found["history"]] == [2, 1]
     assert found["deliveries"][0]["route"] == "ops"
+
+
+def test_figures_of_today_stand_beside_those_it_was_raised_with(
+    log: EventLog, store: Store, reports: Reports
+) -> None:
+    """Of a customer the last risk, of a queue its newest hour, each with the moment it is of."""
+    before = reports.alert(FIRST)
+    assert before is not None
+    assert before.now is None
+    risk = ChurnRecord(
+        customer_id="c-001", version=1, as_of=BASE + 3 * DAY, logged_at=BASE, risk_ppm=310_000,
+        value_minor=50_000, currency="GBP",
+    )  # fmt: skip
+    log.append(CHURN, [Outgoing(b"c-001", msgspec.json.encode(risk))])
+    made.hours(log, BASE // DAY * DAY + 2 * DAY, [20_000, 60_000, None])
+    copy(log, store)
+    text = explained(reports, {"id": FIRST, "clears": {}, "format": "table"}).text
+    assert "Figures, and as of 2" in text
+    assert (
+        "(64.1\N{NO-BREAK SPACE}% to 78.9\N{NO-BREAK SPACE}%), now 31.0\N{NO-BREAK SPACE}%" in text
+    )
+    assert "at stake: now £155.00" in text
+    found = json.loads(explained(reports, {"id": SEGMENT, "clears": {}, "format": "json"}).text)[
+        "now"
+    ]
+    assert found["as_of"] == BASE // DAY * DAY + 2 * DAY - made.HOUR
+    assert [(each["name"], each["value"]) for each in found["figures"]] == [
+        ("mean wait, last hour", 60_000)
+    ]
 
 
 def test_an_answer_lies_where_its_alert_was_raised(log: EventLog, reports: Reports) -> None:

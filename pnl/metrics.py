@@ -153,6 +153,12 @@ class Metrics:
             "Times that the clock let windows close and late data be noticed",
             registry=registry,
         )
+        self.windows_too_late = Gauge(
+            "pnl_windows_too_late_changes",
+            "Changes that came for windows that took no more, since signals began",
+            ("size",),
+            registry=registry,
+        )
         self.alerts_sent = Counter(
             "pnl_alerts_sent_total",
             "Attempts to deliver an alert: delivered, retrying, refused or expired",

@@ -149,6 +149,12 @@ class WindowBook:
         return {} if value is None else _places(value)
 
 
+def too_late(state: State) -> Mapping[WindowSize, int]:
+    """Return how many changes came for windows of each size that took no more, of all time."""
+    value = state.get(_PROGRESS)
+    return {} if value is None else _progress(value).too_late
+
+
 @lru_cache(maxsize=1024)
 def _places(value: bytes) -> Mapping[str, Tally]:
     """Return sums by place; remembered, as each is looked at for hours."""

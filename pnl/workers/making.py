@@ -17,7 +17,7 @@ from pnl.shared import assert_migrated
 from pnl.version import code_version
 from pnl.workers.process import Role
 from pnl.workers.roles import AuditorRole, JourneysRole, SinkRole
-from pnl.workers.signals import SignalsRole, signals
+from pnl.workers.signals import Figured, SignalsRole, signals
 from sinks.store import Store
 from streams.clock import Clock
 from streams.kafka_log import KafkaLog
@@ -76,7 +76,7 @@ class Maker:
 
         kafka = kafka_settings(self._settings, slot=self._slot, epoch=log.epoch)
         told = faust_settings(kafka, log.partitions, code_version())
-        host = FaustHost(told, handler, log.read, metrics.registry)
+        host = FaustHost(told, Figured(handler, metrics), log.read, metrics.registry)
         return FaustSignalsRole(log, host, metrics, self._clock)
 
     def _alerts(self, log: KafkaLog, metrics: Metrics) -> Role:

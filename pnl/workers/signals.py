@@ -4,7 +4,7 @@ Law: it ticks when, and only when, all that was there at that moment has been ha
 by journeys, and then what journeys made of them here. While journeys stand still, so does time.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import Final
@@ -14,11 +14,13 @@ from pnl.metrics import Metrics
 from pnl.workers.roles import RESTORING, Owned
 from processors.alert_rules import AlertRules
 from processors.signals import Signals
+from processors.window_book import too_late
 from processors.windows import WindowRules
 from streams.clock import Clock
+from streams.facts import Millis
 from streams.log import EventLog, TopicPartition
 from streams.runner import Runner
-from streams.signal_host import SignalHandler
+from streams.signal_host import Arrived, Emitted, SignalHandler
 from streams.signals_on_runner import SignalsOnRunner
 from streams.ticking import EVERY, Ticker, Upstream
 from streams.topics import ACTIVITY, ALERT_ACTIONS, AUDIT, CHURN, INPUT_NAMES
@@ -35,6 +37,28 @@ def signals(rules: AlertRules, timezone: str) -> Signals:
 def journeys(log: EventLog) -> Upstream:
     """Return who has to have read the facts before time goes on."""
     return Upstream(log, JOURNEYS, INPUT_NAMES)
+
+
+class Figured:
+    """A handler whose state is looked at, after each tick, for the figures that are in it."""
+
+    def __init__(self, handler: SignalHandler, metrics: Metrics) -> None:
+        self._handler = handler
+        self._gauge = metrics.windows_too_late
+
+    def apply(self, state: MutableMapping[str, bytes], arrived: Arrived) -> Sequence[Emitted]:
+        """Do as the handler does."""
+        return self._handler.apply(state, arrived)
+
+    def tick(
+        self, state: MutableMapping[str, bytes], partition: int, now: Millis
+    ) -> Sequence[Emitted]:
+        """Do as the handler does, and say how much came too late for its window."""
+        emitted = self._handler.tick(state, partition, now)
+        if partition == 0:
+            for size, count in too_late(state).items():
+                self._gauge.labels(size).set(count)
+        return emitted
 
 
 class SignalsRole:
@@ -54,7 +78,7 @@ class SignalsRole:
     ) -> None:
         self._metrics = metrics
         self._consumer = log.consumer(GROUP, topics)
-        self._handler = SignalsOnRunner(handler, log.epoch)
+        self._handler = SignalsOnRunner(Figured(handler, metrics), log.epoch)
         self._runner = Runner(
             self._consumer,
             self._handler,

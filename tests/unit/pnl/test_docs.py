@@ -112,7 +112,7 @@ def test_no_metric_names_a_person_or_a_thing() -> None:
     labels = {label for each, _ in documented_metrics().values() for label in each}
     assert labels <= {
         *("topic", "partition", "disposition", "reason", "line", "worker", "outcome", "table"),
-        *("currency", "disk", "law", "figure", "route", "code"),
+        *("currency", "disk", "law", "figure", "route", "code", "size"),
     }
 
 

@@ -22,12 +22,13 @@ from pnl.workers.supervisor import Supervisor
 from processors.alert_rules import DEFAULTS
 from processors.policy import Policy
 from processors.results import AttributionRecord
+from processors.signal_records import ActivityCell, ActivityRecord
 from sinks.delivery.destination import Attempt
 from sinks.store import Store
 from sinks.store_errors import Remedy, StoreError
 from streams.clock import ManualClock
 from streams.log import Busy, Outgoing
-from streams.topics import ATTRIBUTIONS, ORDERS
+from streams.topics import ACTIVITY, ATTRIBUTIONS, ORDERS
 from tests.support.facts import BASE, at, contact, order
 from tests.support.store import copied_store, prepared
 from tests.support.stored import NOW, append, memory_log
@@ -155,6 +156,28 @@ class Centre:
         self.loops["sink"].once()
         self.scrape()
 
+    def changes_come_too_late(self) -> None:
+        """Tell of a minute, and twice more when its window has been closed for hours."""
+        minute = self.clock.now_ms()
+        cell = ActivityCell(minute=minute, chains=1)
+        told = msgspec.json.encode(
+            ActivityRecord(
+                epoch=1,
+                source_partition=0,
+                batch_id="1-0-0",
+                logged_at_max=minute,
+                event_time_max=minute,
+                cells=(cell,),
+            )
+        )
+        for hours in (1, 5, 1, 1, 1):
+            self.log.append(ACTIVITY, [Outgoing(None, told)] if hours == 1 else [])
+            for _ in range(3):
+                self.loops["signals"].once()
+                self.clock.advance(timedelta(seconds=2))
+            self.scrape()
+            self.clock.advance(timedelta(hours=hours))
+
     def money_is_missing(self) -> None:
         """Let a credit vector not add up: the auditor halts the sink, and a person resumes it."""
         for place, kept in self.log._place.records.items():
@@ -216,6 +239,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Seen:
         centre.facts_are_applied()
         centre.the_store_is_full_for_a_minute()
         centre.a_fact_is_revised()
+        centre.changes_come_too_late()
         centre.money_is_missing()
         centre.workers_come_and_go()
         centre.alerts_are_delivered()

@@ -13,6 +13,7 @@ from typing import Any
 
 from pnl.control import ask
 from streams.clock import Deadline, pause
+from tests.support import forked
 
 ROOT = Path(__file__).parents[3]
 EXAMPLES = ROOT / "examples"
@@ -28,14 +29,11 @@ def environment(**variables: str) -> dict[str, str]:
 
 def pnl(*arguments: str | Path, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run a command to its end."""
-    return subprocess.run(
-        [*COMMAND, *map(str, arguments)],
+    return forked.run(
+        [str(argument) for argument in arguments],
         cwd=cwd,
-        env=environment(**variables),
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE.total_seconds(),
-        check=False,
+        environment=environment(**variables),
+        seconds=PATIENCE.total_seconds(),
     )
 
 

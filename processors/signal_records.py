@@ -190,8 +190,9 @@ class AlertRecord(_Value, frozen=True):
     """`pnl.alerts.v1`, keyed by alert_id: that a rule holds, holds no more, or was answered.
 
     `alert_id` is the first 16 hex digits of the SHA-256 of rule, subject and the place of the
-    record that raised it, so a replay gives the same. `raised_at` is event time; `source` is the
-    `topic-partition-offset` that decided. `quiet_until`: not to be delivered before.
+    record that raised it first, so a replay gives the same. `raised_at` is event time; `source` is
+    the `topic-partition-offset` that decided: both are, as the figures, of the last rise that was
+    told. `quiet_until`: not to be delivered before.
     `link` is a path on the page. `by` and `note` are of the person who answered.
     """
 

@@ -11,6 +11,7 @@ import pytest
 
 from pnl.errors import Exit
 from pnl.simulator.simulation import generate, write
+from tests.support.waiting import PATIENCE as BUSY
 from tests.unit.pnl.program import (
     EXAMPLES,
     answer,
@@ -22,7 +23,8 @@ from tests.unit.pnl.program import (
     until_answering,
 )
 
-STOP_SECONDS_MAX = 3.0
+STOP_SECONDS_MAX = 3.0 * BUSY
+"""Three on a quiet machine."""
 TOPICS = ("contacts", "resolutions", "orders", "costs")
 STATEMENT_KEYS = {
     "report", "timezone", "from", "to", "currency", "as_of", "by", "filters", "lines", "totals",

@@ -87,6 +87,7 @@ class JourneysHandler:
     ) -> None:
         book = book_of(policies)
         self._journeys = Journeys(book)
+        self._book = book
         self._follower = Follower(_watch(book, risk))
         self._rules = Rules(book)
         self._policy = book.version
@@ -107,6 +108,16 @@ class JourneysHandler:
         self._old.clear()
         self._stream_time.clear()
         self._open.clear()
+
+    def use(self, risk: "LiveModel") -> None:
+        """Say by another model who may not buy again, from the next batch on, as if started anew.
+
+        For between two batches: the customers that are decoded may know what the former one said.
+        """
+        self._follower = Follower(_watch(self._book, risk))
+        self._young.clear()
+        self._old.clear()
+        self._young_facts = 0
 
     def assert_accepted(self, partition: int) -> None:
         """Raise ConfigurationRefused unless a partition may be booked by our rules."""

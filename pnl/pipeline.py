@@ -88,6 +88,7 @@ class Pipeline:
         settings: Settings,
         alerts: AlertSettings | None = None,
         risk: "LiveModel | None" = None,
+        newer: "Callable[[], LiveModel | None]" = lambda: None,
     ) -> None:
         self.log = log
         self.store = store
@@ -104,6 +105,7 @@ class Pipeline:
             records_max=settings.limits.batch_records_max,
             hot_facts=settings.limits.hot_facts,
             risk=risk,
+            newer=newer,
         )
         self._sink = SinkRole(log, store, metrics, clock, code_version=code_version())
         # It counts the log again; the laws of the store are `pnl verify`'s, which lets it rest.

@@ -16,6 +16,7 @@ from pnl.control import Answer, ControlServer
 from pnl.datafolder import DataFolder, FolderLock
 from pnl.engine import LawBroken
 from pnl.errors import CheckFailed, LawBreach, UserError
+from pnl.fitting.newer import NewerModel
 from pnl.opening import live_risk, open_log, store_dsn
 from pnl.pipeline import Pipeline
 from pnl.reports.queries import Reports
@@ -61,9 +62,10 @@ class Server:
             self.store = Store.open(store_dsn(self.folder, settings))
             self.store.migrate()
             alerts = load_alerts(self.folder.path, settings.reporting.timezone)
+            newer = NewerModel(self.folder.churn)
             risk = live_risk(self.folder)
             self.pipeline = Pipeline(
-                self.log, self.store, self.policies, self.clock, settings, alerts, risk
+                self.log, self.store, self.policies, self.clock, settings, alerts, risk, newer
             )
             self.reports = Reports(
                 self.store,

@@ -1,8 +1,8 @@
 """The model that `pnl fit churn` kept, as journeys use it: one customer at a time, fact by fact.
 
 Law: a file that is there is used as it is or refused, never half of it; without a file nobody has
-a risk. A process reads it when it starts, so all that it says comes of one
-model, whose name stands in every record.
+a risk. Journeys read it when they start, and a newer one between two batches (`pnl.fitting.newer`),
+so all that a batch says comes of one model, whose name stands in every record.
 """
 
 from pathlib import Path

@@ -7,6 +7,7 @@ from pnl.datafolder import DataFolder
 from pnl.delivering.opening import delivering_roles
 from pnl.delivering.together import Together
 from pnl.errors import UserError
+from pnl.fitting.newer import NewerModel
 from pnl.metrics import Metrics
 from pnl.opening import kafka_settings, live_risk, open_kafka, server_dsn
 from pnl.periods.job import PeriodJob
@@ -106,6 +107,7 @@ class Maker:
             code_version=code_version(),
             records_max=self._settings.limits.batch_records_max,
             hot_facts=self._settings.limits.hot_facts,
+            newer=NewerModel(self._folder.churn),  # made before the file is read
             risk=live_risk(self._folder),
         )
 

@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -103,7 +103,9 @@ class JourneysRole:
         records_max: int,
         hot_facts: int = HOT_FACTS,
         risk: "LiveModel | None" = None,
+        newer: "Callable[[], LiveModel | None]" = lambda: None,
     ) -> None:
+        self._newer = newer
         self._handler = JourneysHandler(
             policies, code_version=code_version, hot_facts=hot_facts, risk=risk
         )
@@ -124,6 +126,8 @@ class JourneysRole:
     def step(self, wait: timedelta) -> int:
         """Process one batch; return how many records it held. Raises as `Runner.step` does."""
         before = self._clock.now_ms()
+        if (model := self._newer()) is not None:
+            self._handler.use(model)
         try:
             records = self._runner.step(wait)
         except LawBroken as broken:

@@ -158,8 +158,13 @@ class Customer:
     @property
     def facts(self) -> int:
         """How many facts are remembered."""
-        kinds = self.legs, self.orders, self.resolutions, self.costs, self.periods
-        return sum(map(len, kinds))
+        return (
+            len(self.legs)
+            + len(self.orders)
+            + len(self.resolutions)
+            + len(self.costs)
+            + len(self.periods)
+        )
 
     def change(self, kind: Kind, identity: str) -> None:
         """Note that an item must be written to the state."""

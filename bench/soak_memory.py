@@ -24,7 +24,6 @@ from typing import Any, Final
 import msgspec
 
 from bench.alert_latency import (
-    FACTS_PER_CUSTOMER,
     await_told,
     contacts,
     deployed,
@@ -49,6 +48,7 @@ RATE: Final = 200
 MARKED_PER_SECOND: Final = 1
 HOT_FACTS: Final = 20_000
 KNOWN_FACTS: Final = 10_000
+FACTS_PER_CUSTOMER: Final = 20
 """Of a thousand customers, who are told of again and again."""
 REVISIONS: Final = 10
 """More than a fact has by itself."""

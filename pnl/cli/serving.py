@@ -4,7 +4,7 @@ import json
 import shutil
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ def run_server(data: Path, port: int | None) -> None:
     folder.prepare()
     with (
         hold(folder, "pnl run", warn),
+        _ended_by_hand(),
         Server(folder, loaded, SystemClock(), warn) as server,
         serve_page(server, port, typer.echo),
     ):
@@ -53,6 +54,7 @@ def run_demo(
     started_ms = clock.now_ms()
     with (
         hold(folder, "pnl demo", warn),
+        nullcontext() if until_loaded else _ended_by_hand(),
         Server(folder, loaded, clock, warn) as server,
         closing(Feeder(_keeper(server), seed, pace, clock)) as feeder,
         serve_page(server, port, say) if page else _no_page(server),
@@ -115,13 +117,19 @@ def _feeding(server: Server, feeder: Feeder, *, must_load: bool) -> Iterator[Non
         thread.join(timeout=STOP_SECONDS_MAX)
 
 
-def _until_stopped(server: Server) -> None:
-    """Wait for Ctrl-C or a fault; Ctrl-C is how a server ends well."""
+@contextmanager
+def _ended_by_hand() -> Iterator[None]:
+    """Take Ctrl-C for a good end, at whatever moment: it is how a server ends."""
     try:
-        while not is_over(server.stopping):
-            pass
+        yield
     except KeyboardInterrupt:
         return
+
+
+def _until_stopped(server: Server) -> None:
+    """Wait for Ctrl-C or a fault."""
+    while not is_over(server.stopping):
+        pass
     server.check()
 
 

@@ -336,7 +336,7 @@ import os, signal, sys
 from pnl.cli import main
 class Told:
     def find_spec(self, name, *rest):
-        if name == "pnl.cli.app":
+        if name == "{module}":
             os.kill(os.getpid(), signal.{how})
 sys.meta_path.insert(0, Told())
 main({arguments})
@@ -351,12 +351,25 @@ def test_a_command_can_be_stopped_while_it_is_loaded(
     arguments: list[str], code: int, how: str
 ) -> None:
     """A worker that has not begun ends with 0, any other command as one that was not done."""
-    program = WHILE_LOADING.format(how=how, arguments=arguments)
+    program = WHILE_LOADING.format(how=how, arguments=arguments, module="pnl.cli.app")
     done = subprocess.run(
         [sys.executable, "-c", program], check=False, capture_output=True, text=True, timeout=60
     )
     assert done.returncode == code
     assert done.stderr.count("\n") == (1 if code else 0)
+
+
+@pytest.mark.parametrize("command", ["run", "demo"])
+def test_a_server_told_to_stop_before_its_page_is_there_ends_well(
+    command: str, tmp_path: Path
+) -> None:
+    """It answers commands already, so whoever starts it takes it for running."""
+    arguments = [command, "--data", str(tmp_path / "pnl-data")]
+    program = WHILE_LOADING.format(how="SIGTERM", arguments=arguments, module="pnl.page")
+    done = subprocess.run(
+        [sys.executable, "-c", program], check=False, capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stdout) == (0, "")
 
 
 def test_a_fault_in_a_thread_ends_the_process(tmp_path: Path, facts: Path) -> None:

@@ -32,7 +32,8 @@ def assert_stored(store: Store, found: Found) -> None:
     """DL6, R1-R5: every law holds in the store, and its views say of each customer what we sent."""
     assert verify(store) == []
     looked = looked_at(store)
-    del looked["A10"]  # months are summed up after a minute of quiet
+    for law in ("A8", "A9", "A10"):  # of sums, which count once the store was quiet for a while
+        del looked[law]
     assert min(looked.values()) > 0, looked
     due: Counter[tuple[str, str, str]] = Counter()
     rows = 0

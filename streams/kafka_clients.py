@@ -63,6 +63,8 @@ def earliest_offset() -> Any:  # noqa: ANN401 - opaque
 
 GRACE_SECONDS: Final = 1.0
 """What a call may take beyond its own time limit."""
+CLOSE_SECONDS: Final = 5.0
+"""How long the close of a consumer is waited for; it takes milliseconds."""
 OFFSET_INVALID: Final = -1001
 """What `committed` answers for a partition in which a group has committed nothing."""
 
@@ -251,13 +253,13 @@ class _Call:
     def __init__(self, call: Callable[[], object]) -> None:
         self._call = call
         self._done = Event()
-        self._raised: KafkaException | None = None
+        self._raised: Exception | None = None
         Thread(target=self._run, daemon=True).start()
 
     def _run(self) -> None:
         try:
             self._call()
-        except KafkaException as raised:
+        except Exception as raised:  # noqa: BLE001 - raised again where it is waited for
             self._raised = raised
         finally:
             self._done.set()
@@ -303,6 +305,18 @@ class _Producer(confluent_kafka.Producer):
         self._sending = None
 
 
+class _Consumer(confluent_kafka.Consumer):
+    """The library's, with an end to the other call that may never return.
+
+    `close` has hung where the cluster was unwell (confluentinc/confluent-kafka-python#1667). It
+    goes on in its thread then; whoever closes a consumer asks nothing of it any more.
+    """
+
+    def close(self) -> None:
+        """Leave the group, or stop reading; callbacks come in another thread, awaited here."""
+        _Call(super().close).is_done(CLOSE_SECONDS)
+
+
 class LibrdkafkaClients:
     """The clients of the library, on a real cluster."""
 
@@ -311,7 +325,7 @@ class LibrdkafkaClients:
 
     def consumer(self, config: Mapping[str, object]) -> KafkaConsumerClient:
         """Return a consumer."""
-        made: KafkaConsumerClient = confluent_kafka.Consumer({**config, **self._log})
+        made: KafkaConsumerClient = _Consumer({**config, **self._log})
         return made
 
     def producer(

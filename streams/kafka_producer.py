@@ -29,7 +29,7 @@ from streams.kafka_clients import (
 )
 from streams.kafka_errors import Verdict, ending, error_of, verdict
 from streams.kafka_settings import RETRY_BACKOFF, STATISTICS_INTERVAL, KafkaSettings
-from streams.log import Busy, LogFailed, Outgoing
+from streams.log import Busy, Fenced, LogFailed, Outgoing
 
 SWIFT: Final = 0.6 * RETRY_BACKOFF
 """A commit that was answered within this was sent once: the back-off varies by a fifth."""
@@ -114,15 +114,18 @@ class SlotProducer:
         """Queue records of one partition, in this order."""
         produce = self._producer.produce
         for key, value, headers in records:
-            try:
-                if headers:
-                    produce(topic, value, key, partition, headers=list(headers))
+            while True:
+                try:
+                    if headers:
+                        produce(topic, value, key, partition, headers=list(headers))
+                    else:
+                        produce(topic, value, key, partition)
+                except BufferError:
+                    self._give_time()
+                except KafkaException as raised:
+                    raise self._ended(raised, "produce") from raised
                 else:
-                    produce(topic, value, key, partition)
-            except BufferError:
-                self._wait_for_room(topic, partition, key, value, headers)
-            except KafkaException as raised:
-                raise self._ended(raised, "produce") from raised
+                    break
 
     def produce_noting(
         self,
@@ -155,7 +158,7 @@ class SlotProducer:
         Raises Busy when it was aborted, Unresolved when only what the group has committed can
         tell; Fenced and LogFailed end the process.
         """
-        while self._producer.flush(CALL_SECONDS):
+        while self._flush():
             self._assert_time_left("flush")
         failpoint("W5")
         end = self._watch()
@@ -197,7 +200,10 @@ class SlotProducer:
     def close(self) -> None:
         """Forget what is queued: nothing that is not committed may leave after this."""
         self._producer.purge()
-        self._producer.flush(CALL_SECONDS)
+        try:
+            self._flush()
+        except (Fenced, LogFailed) as late:
+            self._said(f"{self._what}: heard when it was over: {late}")
 
     def _started(self) -> KafkaProducerClient:
         """Return a producer that has fenced all others of this slot."""
@@ -222,13 +228,13 @@ class SlotProducer:
     def _watch(self) -> "_End":
         """Return the watch over a transaction's end, begun with the first request towards it."""
         if self._end is None:
-            self._producer.poll(0)
+            self._serve()
             self._end = _End(knew=self._counters is not None)
         return self._end
 
     def _judge(self, end: "_End") -> None:
         """Note what is known of an end of a transaction: sent once, perhaps twice, or twice."""
-        self._producer.poll(0)
+        self._serve()
         if end.repeated or not end.slow.seconds_left():
             self._disturbed = True
         elif not end.swift.seconds_left():
@@ -239,10 +245,10 @@ class SlotProducer:
 
     def _await_news(self) -> None:
         """Wait for the statistics that a slow commit is to be judged by; none are bad news."""
-        self._producer.poll(0)
+        self._serve()
         limit = Deadline(NEWS_MAX)
         while self._news < self._clear_at and not self._disturbed:
-            self._producer.poll(_PAUSE_SECONDS)
+            self._serve(_PAUSE_SECONDS)
             if not limit.seconds_left():
                 self._disturbed = True
 
@@ -280,31 +286,42 @@ class SlotProducer:
             else:
                 return repeated
 
+    def _serve(self, seconds: float = 0.0) -> None:
+        """Let the library call back for so long."""
+        try:
+            self._producer.poll(seconds)
+        except KafkaException as raised:
+            raise ending(error_of(raised), self._what) from raised
+
+    def _flush(self) -> int:
+        """Send what is queued; return how many records are left after a while."""
+        try:
+            return self._producer.flush(CALL_SECONDS)
+        except KafkaException as raised:
+            raise ending(error_of(raised), self._what) from raised
+
     def _ended(self, raised: KafkaException, what: str) -> Exception:
+        """Return what an error of `produce` means: Busy, or what ends this producer."""
         error = error_of(raised)
+        if error.code() == KafkaError._FATAL:  # noqa: SLF001
+            error = self._why_it_failed()
         if verdict(error) in (Verdict.ABORT, Verdict.REPEAT):
             return Busy(f"{self._what}: {what}: {error.name()}: {error.str()}")
         return ending(error, f"{self._what}: {what}")
 
-    def _wait_for_room(
-        self,
-        topic: str,
-        partition: int,
-        key: bytes | None,
-        value: bytes | None,
-        headers: Any,  # noqa: ANN401
-    ) -> None:
-        """Send one record as soon as the queue has room for it."""
-        while True:
-            self._give_time()
-            try:
-                self._producer.produce(topic, value, key, partition, headers=list(headers) or None)
-            except BufferError:
-                continue
-            return
+    def _why_it_failed(self) -> KafkaError:
+        """Return what ended the library's producer; `produce` says only that something has.
+
+        No transaction can be begun where one is open: in any case this is answered with an error.
+        """
+        try:
+            self._producer.begin_transaction()
+        except KafkaException as raised:
+            return error_of(raised)
+        raise LogFailed(f"{self._what}: the producer failed without a reason")
 
     def _give_time(self) -> None:
-        self._producer.poll(_PAUSE_SECONDS)
+        self._serve(_PAUSE_SECONDS)
         self._assert_time_left("a full queue")
 
     def _assert_time_left(self, waiting_for: str) -> None:

@@ -4,7 +4,8 @@ Law: between `held()` and its end no other thread and no other process is inside
 
 SQLite's own locks are not enough: up to 3.51.2 a commit that resets the write-ahead log during
 another's checkpoint can corrupt the file, so one lock stands around both. Waiting is polling,
-because a blocking `flock` knows no time limit.
+because a blocking `flock` knows no time limit; and as polling is unfair, who waits holds a turn:
+whoever lets go of the lock and wants it again comes after it.
 """
 
 import fcntl
@@ -54,7 +55,8 @@ class WriteLock:
         self._path = path
         self._wait = wait
         self._descriptor = open_lock_file(path)
-        self._threads = threading.Lock()
+        self._turn = open_lock_file(path.with_suffix(".turn"))
+        self._threads, self._turn_of_threads = threading.Lock(), threading.Lock()
         self._process = os.getpid()
         self._closed = False
 
@@ -63,11 +65,9 @@ class WriteLock:
         """Hold the lock; Busy if others held it for longer than we wait."""
         self.assert_usable()
         deadline = Deadline(self._wait)
-        if not self._threads.acquire(timeout=deadline.seconds_left()):
-            raise self._busy()
+        self._take_from_threads(deadline)
         try:
-            if not lock_until(self._descriptor, deadline):
-                raise self._busy()
+            self._take_from_processes(deadline)
             try:
                 yield
             finally:
@@ -87,7 +87,26 @@ class WriteLock:
     def close(self) -> None:
         """Close the lock file."""
         self._closed = True
+        os.close(self._turn)
         os.close(self._descriptor)
+
+    def _take_from_threads(self, deadline: Deadline) -> None:
+        if not self._turn_of_threads.acquire(timeout=deadline.seconds_left()):
+            raise self._busy()
+        try:
+            if not self._threads.acquire(timeout=deadline.seconds_left()):
+                raise self._busy()
+        finally:
+            self._turn_of_threads.release()
+
+    def _take_from_processes(self, deadline: Deadline) -> None:
+        if not lock_until(self._turn, deadline):
+            raise self._busy()
+        try:
+            if not lock_until(self._descriptor, deadline):
+                raise self._busy()
+        finally:
+            fcntl.flock(self._turn, fcntl.LOCK_UN)
 
     def _busy(self) -> Busy:
         seconds = self._wait.total_seconds()

@@ -5,7 +5,8 @@ what was acknowledged survives the death of the process at any instant, and powe
 the disk honours flushes (`durability="normal"` gives the newest commits up to power loss).
 
 The file lies on a local disk. Beside it lie locks: `<log>.write` for whoever writes,
-`<log>.open` for all who have it open, `<log>.<group>` for the owner of a group.
+`<log>.turn` for who is next, `<log>.open` for all who have it open,
+`<log>.<group>` for the owner of a group.
 """
 
 import os

@@ -265,6 +265,20 @@ def test_a_new_producer_fences_the_former(kafka: Kafka) -> None:
     assert [value for value, _ in read(kafka.reader(topic))] == [b"a", b"b"]
 
 
+def test_a_fence_that_nobody_asked_for_is_told_by_the_next_poll(kafka: Kafka) -> None:
+    """Once; `produce` says only that it is over, whereas to begin is refused with the reason."""
+    topic, former = kafka.topic(), kafka.ready()
+    former.begin_transaction()
+    kafka.ready()
+    former.produce(topic, b"late", b"key", 0)
+    error = refused(lambda: [former.poll(SHORT) for _ in range(100)])
+    assert flags(error) == ("_FENCED", True, False, False)
+    former.poll(SHORT)
+    error = refused(lambda: former.produce(topic, b"later", b"key", 0))
+    assert flags(error) == ("_FATAL", False, False, False)
+    assert flags(refused(former.begin_transaction)) == ("_FENCED", True, False, False)
+
+
 def test_a_new_producer_ends_what_the_former_left_open(kafka: Kafka) -> None:
     """Nothing of it is seen, and readers go on at once."""
     topic, former = kafka.topic(), kafka.ready()

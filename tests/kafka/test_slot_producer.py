@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
+from streams.clock import pause
 from streams.kafka_clients import LibrdkafkaClients
 from streams.kafka_producer import SlotProducer
-from streams.log import Outgoing
+from streams.log import Fenced, Outgoing
 from tests.kafka.places import create_topics, settings
 from tests.support.kafka_broker import Cluster
 from tests.support.kafka_plain import read
@@ -44,6 +45,13 @@ def write(producer: SlotProducer, prefix: str, value: bytes) -> None:
     producer.commit([], None)
 
 
+def write_on(producer: SlotProducer, prefix: str) -> None:
+    """Queue a record every hundredth of a second, for ten seconds."""
+    for _ in range(1_000):
+        producer.produce(prefix + OUTPUT, 0, [Outgoing(b"k", b"never")])
+        pause(0.01)
+
+
 def test_quick_ends_keep_their_producer(producer: SlotProducer, prefix: str) -> None:
     """Nothing happened: ten transactions, one producer; the slow ones are cleared by statistics."""
     until(lambda: _knows_statistics(producer), 30, "the first statistics are there")
@@ -71,6 +79,19 @@ def test_a_commit_sent_twice_brings_a_new_producer(
     write(producer, prefix, b"third")
     assert producer.replaced == 1
     assert read(cluster.bootstrap, prefix + OUTPUT) == [b"first", b"second", b"third"]
+
+
+def test_a_producer_that_was_fenced_unawares_is_told_who_did_it(
+    producer: SlotProducer, prefix: str, cluster: Cluster
+) -> None:
+    """It hears of it between two calls, and the library's next answer names no reason."""
+    begin(producer, prefix, b"never")
+    successor = SlotProducer(LibrdkafkaClients(), settings(cluster.bootstrap, prefix), "journeys")
+    with pytest.raises(Fenced, match="took this slot over"):
+        write_on(producer, prefix)
+    write(successor, prefix, b"second")
+    assert read(cluster.bootstrap, prefix + OUTPUT) == [b"first", b"second"]
+    producer.close()
 
 
 def test_a_late_commit_is_refused(

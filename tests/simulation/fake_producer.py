@@ -368,8 +368,7 @@ class FakeProducer:
     def _fatal(self, code: int, text: str) -> None:
         code = KafkaError._FENCED if code in _FENCING else code
         self._state, self._error = State.FATAL, (code, text)
-        error = KafkaError(KafkaError._FATAL, text, fatal=True)
-        self._events.append(lambda: self._on_error(error))
+        self._events.append(self._raise_fatal)  # who polls next is told, once
         self._purge()
 
     def _abortable(self, code: int, text: str, *, needs_epoch: bool = False) -> None:

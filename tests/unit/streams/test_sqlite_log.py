@@ -5,6 +5,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import timedelta
@@ -13,10 +14,11 @@ from typing import TypeAlias
 
 import pytest
 
-from streams.clock import Deadline, ManualClock
+from streams.clock import Deadline, ManualClock, pause
 from streams.failpoints import FailpointReached
 from streams.log import Busy, Consumer, Fenced, LogDamaged, OffsetRange, Outgoing, TopicPartition
 from streams.sqlite_file import APPLICATION_ID, FORMAT, DiskFull
+from streams.sqlite_lock import WriteLock
 from streams.sqlite_log import SqliteLog
 from tests.unit.streams import log_worker as worker
 
@@ -187,6 +189,35 @@ def test_a_writer_that_holds_the_log_too_long_makes_others_busy(log: SqliteLog, 
         assert len(consumer.poll(10, NO_WAIT)) == 1
         assert log.end_offsets("t")[0] == 1
     assert log.append("t", values(1)) == [OffsetRange("t", 0, 1, 2)]
+
+
+@pytest.mark.parametrize("in_one_process", [True, False])
+def test_who_writes_all_the_time_lets_others_write_too(path: Path, in_one_process: bool) -> None:
+    """Who waits has a turn: whoever had the lock and wants it again comes after."""
+    greedy = WriteLock(path.with_name("log.write"), LONG)
+    other = greedy if in_one_process else WriteLock(path.with_name("log.write"), LONG)
+    taken = 0
+    done = threading.Event()
+
+    def take_again_and_again() -> None:
+        nonlocal taken
+        while not done.is_set():
+            with greedy.held():
+                taken += 1
+                pause(0.01)
+
+    thread = threading.Thread(target=take_again_and_again)
+    thread.start()
+    try:
+        for _ in range(20):
+            before = taken
+            with other.held():
+                assert taken <= before + 2
+    finally:
+        done.set()
+        thread.join()
+        for lock in {greedy, other}:
+            lock.close()
 
 
 def test_a_program_that_locks_the_file_itself_makes_us_busy(log: SqliteLog, path: Path) -> None:

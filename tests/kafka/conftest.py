@@ -25,11 +25,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(f"not run: {reason}"))
 
 
+NEVER_GIVEN_UP = {"broker.session.timeout.ms": "60000"}
+"""No other broker could take over from one that had no time to say that it lives."""
+
+
 @pytest.fixture(scope="session")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+def one_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """Start one broker that every test leaves running; who stops or kills one starts its own."""
-    with Cluster(tmp_path_factory.mktemp("kafka")) as started:
+    with Cluster(tmp_path_factory.mktemp("kafka"), settings=NEVER_GIVEN_UP) as started:
         yield started
+
+
+@pytest.fixture(scope="module")
+def cluster(one_broker: Cluster) -> Iterator[Cluster]:
+    """Yield the one broker; nothing of a module's topics is left for the next."""
+    yield one_broker
+    one_broker.clear()
 
 
 @pytest.fixture(scope="session")

@@ -10,8 +10,6 @@ from random import Random
 from typing import Final, NamedTuple
 
 import msgspec
-from confluent_kafka.admin import AdminClient
-from confluent_kafka.cimpl import NewTopic
 
 from processors.policy import Policy
 from streams.codec import decode, encode
@@ -20,10 +18,9 @@ from streams.invalid import Invalid
 from streams.topics import CONTACTS, COSTS, ORDERS, RESOLUTIONS, STATES, TOPICS
 from tests.properties.histories import ALL, Kinds, history_by, shuffled_by
 from tests.support.facts import BASE, DAY
-from tests.support.kafka_broker import Broker, Cluster
+from tests.support.kafka_broker import Cluster
 from tests.support.kafka_plain import producer
 from tests.support.stored import TOPIC_OF
-from tests.support.waiting import until
 
 POLICY: Final = Policy()
 LOGGED_AT: Final = BASE + 100 * DAY
@@ -113,23 +110,6 @@ def create_topics(
     cluster: Cluster, prefix: str, partitions: int = 2, state: Mapping[str, str] | None = None
 ) -> None:
     """Create every topic under a prefix: kept for ever, since the load is of long ago."""
-    admin = cluster.admin()
-    usual = {"retention.ms": "-1"}
-    configs = dict.fromkeys(TOPICS, usual)
+    configs: dict[str, Mapping[str, str]] = {name: {"retention.ms": "-1"} for name in TOPICS}
     configs |= {name: {"cleanup.policy": "compact"} | dict(state or {}) for name in STATES.values()}
-    new = [NewTopic(prefix + name, partitions, config=each) for name, each in configs.items()]
-    for future in admin.create_topics(new).values():
-        future.result(30)
-
-    def is_known_to(broker: Broker) -> bool:
-        known = AdminClient({"bootstrap.servers": broker.bootstrap, "log_level": 0})
-        topics = known.list_topics(timeout=10).topics
-        return all(
-            prefix + name in topics
-            and len(topics[prefix + name].partitions) == partitions
-            and all(each.leader >= 0 for each in topics[prefix + name].partitions.values())
-            for name in configs
-        )
-
-    for broker in cluster.brokers:
-        until(lambda: is_known_to(broker), 30, "a broker knows the topics' leaders")  # noqa: B023
+    cluster.create_all({prefix + name: each for name, each in configs.items()}, partitions)

@@ -1,9 +1,7 @@
 """Kafka logs of one test: its own topics under its own prefix, with short timeouts."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
-
-from confluent_kafka.cimpl import NewTopic
 
 from streams.kafka_log import KafkaLog
 from streams.kafka_settings import KafkaSettings
@@ -35,14 +33,9 @@ def create_topics(
     cluster: Cluster, prefix: str, partitions: int = 4, names: Iterable[str] = TOPICS
 ) -> None:
     """Create our topics under a prefix; return once they are there."""
-    admin = cluster.admin()
-    new = [NewTopic(prefix + name, partitions) for name in names]
-    new += [
-        NewTopic(prefix + name, partitions, config={"cleanup.policy": "compact"})
-        for name in STATES.values()
-    ]
-    for future in admin.create_topics(new).values():
-        future.result(30)
+    configs: dict[str, Mapping[str, str]] = {name: {} for name in names}
+    configs |= {name: {"cleanup.policy": "compact"} for name in STATES.values()}
+    cluster.create_all({prefix + name: each for name, each in configs.items()}, partitions)
 
 
 def open_log(cluster: Cluster, prefix: str, slot: str = "0") -> KafkaLog:

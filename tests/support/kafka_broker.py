@@ -373,14 +373,29 @@ class Cluster:
         self, topic: str, partitions: int = 4, settings: Mapping[str, str] | None = None
     ) -> None:
         """Create a topic with as many copies as there are brokers; return once it has leaders."""
+        self.create_all({topic: settings or {}}, partitions)
+
+    def create_all(self, topics: Mapping[str, Mapping[str, str]], partitions: int) -> None:
+        """Create topics with their settings; return once every broker knows who leads them."""
+        new = [NewTopic(name, partitions, config=dict(each)) for name, each in topics.items()]
+        admin = self.admin()  # its futures end with it
+        for created in admin.create_topics(new).values():
+            created.result(START_SECONDS)
+        for broker in self.brokers:
+            if broker.running:
+                known = AdminClient({"bootstrap.servers": broker.bootstrap, "log_level": 0})
+                until(
+                    lambda: _knows_leaders(known, topics, partitions),  # noqa: B023
+                    START_SECONDS,
+                    f"broker {broker.node} knows who leads {', '.join(topics)}",
+                )
+
+    def clear(self) -> None:
+        """Delete every topic but Kafka's own: thousands of them make a broker slow."""
         admin = self.admin()
-        new = NewTopic(topic, partitions, config=dict(settings or {}))
-        admin.create_topics([new])[topic].result(START_SECONDS)
-        until(
-            lambda: all(self._leader(admin, topic, number) for number in range(partitions)),
-            START_SECONDS,
-            f"{topic} has leaders",
-        )
+        topics = [name for name in admin.list_topics(timeout=10).topics if name[:2] != "__"]
+        for deleted in admin.delete_topics(topics).values() if topics else ():
+            deleted.result(START_SECONDS)
 
     def leader(self, topic: str, partition: int) -> Broker | None:
         """Return the broker that leads a partition now; None: there is no such one just now."""
@@ -401,3 +416,14 @@ class Cluster:
         if found is None or found.leader < 1:
             return None
         return self.brokers[found.leader - 1]
+
+
+def _knows_leaders(admin: AdminClient, topics: Iterable[str], partitions: int) -> bool:
+    """Return whether a broker knows a leader of every partition of the topics."""
+    known = admin.list_topics(timeout=10).topics
+    return all(
+        name in known
+        and len(known[name].partitions) == partitions
+        and all(each.leader >= 0 for each in known[name].partitions.values())
+        for name in topics
+    )

@@ -172,11 +172,16 @@ def _action(
 
 
 def listed(reports: Reports, args: Mapping[str, Any]) -> Answer:
-    """Answer `pnl alerts list`; UserError where it names a rule that there is not."""
+    """Answer `pnl alerts list`; UserError where it names a rule or a subject that there is not."""
     rules = (args["rule"],) if args["rule"] else ()
     if rules:
         _check_rule(reports, args["rule"], args.get("rules", ()))
-    found = reports.alerts(AlertQuery(state=args["state"], rules=rules, since=args["since"]))
+    subjects = (args["subject"],) if args.get("subject") else ()
+    if subjects:
+        _kind_of(reports, args["subject"])
+    found = reports.alerts(
+        AlertQuery(state=args["state"], rules=rules, subjects=subjects, since=args["since"])
+    )
     if args["format"] == "json":
         return Answer(json.dumps(alerts_json(found), indent=2, ensure_ascii=False))
     return Answer(render_alerts(found, reports.policy.timezone))

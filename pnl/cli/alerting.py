@@ -56,6 +56,7 @@ def list_(
     data: Data = DATA_DEFAULT,
     state: Annotated[State, typer.Option(help="Open: not cleared.")] = State.OPEN,
     rule: Annotated[str | None, typer.Option(metavar="NAME", help="Of one rule.")] = None,
+    subject: Subject = None,
     since: Annotated[
         str | None, typer.Option(metavar="7d|DATE", help="Raised since: 12h, 7d, 2026-04-01.")
     ] = None,
@@ -72,6 +73,7 @@ def list_(
     args: dict[str, Any] = {
         "state": state.value,
         "rule": rule,
+        "subject": subject,
         "since": moment,
         "format": shown.value,
     }

@@ -34,7 +34,7 @@ PAGE_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "customer": (),
     "reports": (),
     "report": ("by", "convert"),
-    "api_alerts": ("state", "severity", "rule", "rows"),
+    "api_alerts": ("state", "severity", "rule", "subject", "rows"),
     "api_statement": ("view", "by"),
     "api_contacts": ("by", "cursor", "rows"),
 }

@@ -163,6 +163,7 @@ def _add_alerts(api: FastAPI, reports: ReportsApi, asking: _Asking) -> None:
             state=address.get("state", "open"),
             severities=tuple(filter(None, [address.get("severity")])),
             rules=tuple(filter(None, [address.get("rule")])),
+            subjects=tuple(filter(None, [address.get("subject")])),
             rows=int(address.get("rows", ROWS_DEFAULT)),
         )
         return alerts_json(reports.alerts(query))

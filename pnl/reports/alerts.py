@@ -37,11 +37,12 @@ _COLUMNS: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertQuery:
-    """Which alerts: of a state, of severities and rules (none: all), raised since a moment."""
+    """Which alerts: of a state, of severities, rules and subjects (none: all), since a moment."""
 
     state: str = "open"
     severities: tuple[str, ...] = ()
     rules: tuple[str, ...] = ()
+    subjects: tuple[str, ...] = ()
     since: Millis | None = None
     rows: int = 200
 
@@ -201,6 +202,8 @@ def _where(query: AlertQuery) -> Where:
         where = where.also("severity IN {asked:Array(String)}", asked=list(query.severities))
     if query.rules:
         where = where.also("rule IN {rules:Array(String)}", rules=list(query.rules))
+    if query.subjects:
+        where = where.also("subject IN {subjects:Array(String)}", subjects=list(query.subjects))
     if query.since is not None:
         where = where.also(
             "raised_at >= fromUnixTimestamp64Milli({since:Int64})", since=query.since

@@ -20,6 +20,8 @@ async def test_programs_read_alerts(served: Served) -> None:
             assert found["clears"].startswith("It clears after 2 windows")
         async with session.get(served.address + "/api/alerts/none") as answer:
             assert answer.status == 404
+        async with session.get(served.address + "/api/alerts?subject=queue%3Dnone") as answer:
+            assert (await answer.json())["total"] == 0
         async with session.get(served.address + "/alerts/none") as answer:
             assert answer.status == 404
             assert "There is no alert none" in await answer.text()

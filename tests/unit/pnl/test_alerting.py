@@ -51,5 +51,7 @@ def test_alerts_are_listed_explained_and_answered(alerted: Path) -> None:
     assert (
         "There is no rule 'churn-custmer'; there are churn-customer, churn-segment" in done.stderr
     )
+    done = pnl("alerts", "list", "--subject", "nobody", cwd=alerted)
+    assert (done.returncode, done.stderr[:33]) == (2, "pnl: There is no subject 'nobody'")
     done = pnl("alerts", "ack", "none", cwd=alerted)
     assert (done.returncode, done.stderr[:28]) == (2, "pnl: There is no alert 'none")

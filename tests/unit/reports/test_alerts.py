@@ -65,6 +65,7 @@ def test_what_is_open_is_listed_and_what_fades_stands_apart(
     assert ids(reports, state="cleared") == [OVER]
     assert ids(reports, severities=("critical",)) == [SEGMENT]
     assert ids(reports, rules=("churn-customer",), state="all") == [FIRST, OVER]
+    assert ids(reports, subjects=("queue=billing",)) == [SEGMENT]
     assert ids(reports, state="all", since=BASE - 1) == [SEGMENT, FIRST]
     assert reports.alerts(AlertQuery(state="all", rows=1)).total == 3
 

@@ -21,6 +21,16 @@ class StoreContract:
         assert store.migrate() == []
         assert store.pending_migrations() == []
 
+    def test_every_table_is_soon_rid_of_the_parts_that_merges_replaced(self, store: Store) -> None:
+        """A new table has the settings of the others, or memory grows with how often rows come."""
+        untended = store.query(
+            "SELECT name FROM system.tables WHERE database = currentDatabase()"
+            " AND engine LIKE '%MergeTree' AND name != 'schema_versions'"
+            " AND NOT (create_table_query LIKE '%max_cleanup_delay_period = 10,%'"
+            " AND create_table_query LIKE '%concurrent_part_removal_threshold = 10000%')"
+        )
+        assert untended == []
+
     def test_times_are_aware(self, store: Store) -> None:
         """Every time that a query returns names its zone, UTC."""
         store.command(BATCHES, {"n": 1})

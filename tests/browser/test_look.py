@@ -68,21 +68,25 @@ def test_a_hostile_name_is_text(opening: Opening, path: str) -> None:
 
 
 def test_ticking_moves_nothing(opening: Opening) -> None:
-    """While only the clock ticks, the layout does not shift."""
+    """While only the clock ticks, the layout does not shift.
+
+    Where the server itself has fallen behind, the page says so above all else, and that moves it.
+    """
     page = opening("/")
     expect(page.locator("#p-chart svg")).to_be_visible()
     page.evaluate(
         """() => {
-            window.shifted = 0;
             new PerformanceObserver(list => {
                 for (const entry of list.getEntries()) window.shifted += entry.value;
             }).observe({type: 'layout-shift'});
-            window.ticks = 0;
-            new MutationObserver(() => window.ticks++)
-                .observe(document.getElementById('p-asof'), {subtree: true, characterData: true,
-                    childList: true});
         }"""
     )
-    page.evaluate("emitEvent('p_ask', location.search); document.body.classList.add('p-busy')")
-    page.wait_for_function("!document.body.classList.contains('p-busy')")
+    notice = page.locator("#p-notice")
+    while True:
+        expect(notice).to_be_hidden(timeout=60_000)
+        page.evaluate("window.shifted = 0")
+        page.evaluate("emitEvent('p_ask', location.search); document.body.classList.add('p-busy')")
+        page.wait_for_function("!document.body.classList.contains('p-busy')")
+        if notice.is_hidden():
+            break
     assert page.evaluate("window.shifted") == 0

@@ -18,7 +18,7 @@ from tests.support import forked
 ROOT = Path(__file__).parents[3]
 EXAMPLES = ROOT / "examples"
 COMMAND = (sys.executable, "-c", "from pnl.cli import main; main()")
-PATIENCE = timedelta(seconds=120)
+PATIENCE = timedelta(seconds=240)
 
 
 def environment(**variables: str) -> dict[str, str]:

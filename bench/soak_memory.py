@@ -209,6 +209,8 @@ def main(arguments: list[str]) -> None:
     which = arguments[1] if len(arguments) > 1 else "one"
     rate = int(arguments[2]) if len(arguments) > 2 else RATE
     kind = arguments[3] if len(arguments) > 3 else "again"
+    if kind not in ("again", "new"):
+        raise SystemExit(f"neither again nor new: {kind}")
     for found in soak(which, float(arguments[0]), rate, kind):
         print(json.dumps(found), flush=True)
 

@@ -8,7 +8,6 @@ the real thing.
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any, Final
 
 import msgspec
@@ -142,7 +141,9 @@ class Cells:
 
 def judged(seen: SeenContact, outcome: str, csat: int | None) -> SeenContact:
     """Return a contact with what became of it."""
-    return replace(seen, outcome=outcome, csat=csat if csat is not None else seen.csat)
+    return msgspec.structs.replace(
+        seen, outcome=outcome, csat=csat if csat is not None else seen.csat
+    )
 
 
 def merged(cells: list[ActivityCell]) -> tuple[ActivityCell, ...]:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple, TypeAlias, get_args
 
+import msgspec
 import numpy as np
 from scipy import optimize
 
@@ -59,8 +60,7 @@ class SignalRules:
     complaint_reasons: frozenset[str] = frozenset({"complaint", "cancel", "cancellation"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SeenContact:
+class SeenContact(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A chain as it is known at the moment; `outcome` is that of its case (DEF-OUTCOME)."""
 
     contact_id: str
@@ -103,8 +103,7 @@ class Weights:
         return "learnt" if self.learnt == set(SIGNALS) else "heuristic"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reason:
+class Reason(msgspec.Struct, frozen=True, gc=False):
     """Why a risk is not the model's own: what it adds to the logit now, and the fact behind it."""
 
     signal: Signal
@@ -186,21 +185,30 @@ def live_risk(
     """Return the risk moved by signals; None for a customer of whom no risk is known."""
     if base is None or math.isnan(base):
         return None
-    reasons = tuple(
+    reasons = reasons_of(seen, at, rules, weights)
+    if not reasons or base in (0.0, 1.0):
+        return LiveRisk(risk=base, base=base, reasons=reasons)
+    moved = math.log(base / (1 - base)) + math.fsum(reason.logit for reason in reasons)
+    return LiveRisk(risk=_expit(moved), base=base, reasons=reasons)
+
+
+def reasons_of(
+    seen: Iterable[Observation], at: Millis, rules: SignalRules, weights: Weights
+) -> tuple[Reason, ...]:
+    """Return what each signal adds to the logit at a moment, the strongest first."""
+    reasons = [
         Reason(
-            signal=one.signal,
-            logit=weights.by_signal[one.signal] * level(one, at, rules),
-            at=one.at,
-            fact=one.fact,
-            label="learnt" if one.signal in weights.learnt else "heuristic",
+            one.signal,
+            weights.by_signal[one.signal] * level(one, at, rules),
+            one.at,
+            one.fact,
+            "learnt" if one.signal in weights.learnt else "heuristic",
         )
         for one in seen
-    )
-    strongest = tuple(sorted(reasons, key=lambda reason: (-abs(reason.logit), reason.signal)))
-    if not reasons or base in (0.0, 1.0):
-        return LiveRisk(risk=base, base=base, reasons=strongest)
-    moved = math.log(base / (1 - base)) + math.fsum(reason.logit for reason in reasons)
-    return LiveRisk(risk=_expit(moved), base=base, reasons=strongest)
+    ]
+    if len(reasons) > 1:
+        reasons.sort(key=lambda reason: (-abs(reason.logit), reason.signal))
+    return tuple(reasons)
 
 
 def _expit(logits: float) -> float:

@@ -130,7 +130,7 @@ class RiskWatch:
             yesterday = self._estimate(customer, bought, at - DAY_MS, at, now)
             by_facts = now.risk - (week if yesterday is None else yesterday).risk
             explained = round(min(max(by_facts / (now.risk - week.risk), 0.0), 1.0) * PPM)
-        reasons = model.with_signals(now.base, now.seen, at)[1] if now.seen else ()
+        reasons = model.reasons(now.seen, at) if now.seen else ()
         return Behind(
             None if week is None else round(week.risk * PPM),
             explained,
@@ -155,8 +155,9 @@ class RiskWatch:
             worth = bought.contract_minor(at, self._policies.currency)
             return None if worth is None else divide_half_even(worth * margin_ppm, PPM)
         past = None if customer.risk is None else customer.risk.past
-        mean_minor = bought.mean_minor(past)
-        return self._model.value_minor(now.bought._replace(mean_minor=mean_minor), margin_ppm)
+        repeats, recency_days, age_days, _ = now.bought
+        with_mean = Bought(repeats, recency_days, age_days, bought.mean_minor(past))
+        return self._model.value_minor(with_mean, margin_ppm)
 
 
 def _told(reason: Reason) -> ChurnReason:

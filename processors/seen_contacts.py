@@ -89,13 +89,25 @@ def _look_at_contacts(
     """Note the latest observation of each signal of contacts, the newest first."""
     shown = customer.shown or {}
     is_now = customer.watermark is None or known >= customer.watermark
-    chains = _of_late(customer, known, at - rules.looked_back_ms, rules.contacts_max)
-    lately, recent = at - rules.frequent_ms, 0
+    since, lately = at - rules.looked_back_ms, at - rules.frequent_ms
     resolutions, has_surveys = customer.refers.resolutions, bool(customer.refers.surveys)
-    cases: set[str] = set()
-    is_repeated = False
-    for chain in chains:
-        name, ended_at, case_id = chain.contact_id, chain.ended_at, chain.case_id
+    looked_at = recent = 0
+    newest: Chain | None = None
+    of_cases: list[Chain] = []
+    for chain in reversed(customer.ends):
+        ended_at = chain.ended_at
+        if ended_at > known or not (chain.handled or chain.abandoned):
+            continue
+        if ended_at <= since or looked_at == rules.contacts_max:
+            break
+        looked_at += 1
+        if newest is None:
+            newest = chain
+        if ended_at > lately:
+            recent += 1
+        name, case_id = chain.contact_id, chain.case_id
+        if case_id is not None:
+            of_cases.append(chain)
         signals: Sequence[str]
         is_told = has_surveys or (case_id is not None and case_id in resolutions)
         if is_now or not is_told or _is_as_then(customer, chain, known):
@@ -105,47 +117,32 @@ def _look_at_contacts(
         for signal in signals:
             if signal not in latest:
                 latest[signal] = Observation(cast("Signal", signal), ended_at, name)
-        if ended_at > lately:
-            recent += 1
-        if case_id is not None:
-            is_repeated = is_repeated or case_id in cases
-            cases.add(case_id)
-    if is_repeated and (again := _again(chains, rules.repeated_ms)) is not None:
+    if len(of_cases) > 1 and (again := _again(of_cases, rules.repeated_ms)) is not None:
         latest["repeated"] = Observation("repeated", again.ended_at, again.contact_id)
-    if recent >= rules.frequent_contacts:
-        latest["frequent"] = Observation("frequent", chains[0].ended_at, chains[0].contact_id)
-
-
-def _of_late(customer: Customer, known: Millis, since: Millis, limit: int) -> list[Chain]:
-    """Return the contacts that ended in (since, known], the newest first, so many at most."""
-    found: list[Chain] = []
-    for chain in reversed(customer.ends):
-        if chain.ended_at > known or not (chain.handled or chain.abandoned):
-            continue
-        if chain.ended_at <= since or len(found) == limit:
-            break
-        found.append(chain)
-    return found
+    if newest is not None and recent >= rules.frequent_contacts:
+        latest["frequent"] = Observation("frequent", newest.ended_at, newest.contact_id)
 
 
 def _again(chains: Iterable[Chain], within_ms: int) -> Chain | None:
     """Return the latest of the chains, newest first, that came soon after another of its case."""
-    later: dict[str, Chain] = {}
+    later: dict[str | None, Chain] = {}
     again: list[Chain] = []
     for chain in chains:
-        if chain.case_id is not None:
-            after = later.get(chain.case_id)
-            if after is not None and after.ended_at - chain.ended_at <= within_ms:
-                again.append(after)
-            later[chain.case_id] = chain
+        after = later.get(chain.case_id)
+        if after is not None and after.ended_at - chain.ended_at <= within_ms:
+            again.append(after)
+        later[chain.case_id] = chain
     return max(again, key=_when, default=None)
 
 
 def _is_as_then(customer: Customer, chain: Chain, known: Millis) -> bool:
     """Say whether what is told of a chain now was known at a moment already: cheap, and careful."""
     refers = customer.refers
-    if refers.surveys and any(ref in refers.surveys for ref in chain.refs):
-        return False
+    surveys = refers.surveys
+    if surveys:
+        for leg in chain.legs:
+            if leg.contact_id in surveys or leg.chain_id in surveys:
+                return False
     ids = refers.resolutions.get(chain.case_id) if chain.case_id is not None else None
     if not ids:
         return True

@@ -22,10 +22,10 @@ def covers(spans: Spans, at: Millis) -> bool:
 
 
 def with_span(spans: Spans, start: Millis, end: Millis, apart_ms: int = DAY_MS) -> Spans:
-    """Return the spans and [start, end); those less than `apart_ms` apart are one."""
+    """Return the spans and [start, end); those that touch or lie nearer than `apart_ms` are one."""
     found: list[tuple[Millis, Millis]] = []
     for low, high in sorted([*spans, (start, end)]):
-        if found and low - found[-1][1] < apart_ms:
+        if found and low - found[-1][1] < max(apart_ms, 1):
             found[-1] = found[-1][0], max(found[-1][1], high)
         else:
             found.append((low, high))

@@ -1,6 +1,5 @@
 """The commands and their options. What they do stands beside; it is loaded when they run."""
 
-import os
 import sys
 from datetime import datetime
 from enum import StrEnum
@@ -13,7 +12,7 @@ from typer.exceptions import TyperException
 from pnl.cli.alerting import alerts
 from pnl.cli.closing import close
 from pnl.cli.cluster import migrate, rebuild, repair, resume, topics, worker
-from pnl.cli.ending import INTERRUPTED_TEXT, ending
+from pnl.cli.ending import INTERRUPTED_TEXT, ending, leave
 from pnl.cli.fitting import evaluate, fit
 from pnl.cli.lifting import lift
 from pnl.cli.options import (
@@ -281,12 +280,7 @@ def run_command(arguments: list[str]) -> None:
     if sys.flags.optimize:
         typer.echo("pnl: Python runs with -O, which switches checks off; unset it.", err=True)
         sys.exit(2)
-    code = outcome(arguments)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    # All that is ours is closed by now. What is left is Python taking libraries apart, which
-    # takes over a second on a busy machine; a thread that did not end in time would never end.
-    os._exit(code)
+    leave(outcome(arguments))
 
 
 def outcome(arguments: list[str]) -> int:

@@ -2,8 +2,10 @@
 
 import os
 import signal
+import sys
 from collections.abc import Sequence
 from types import FrameType
+from typing import NoReturn
 
 from pnl.errors import CheckFailed, Exit, Interrupted, LawBreach, UserError
 
@@ -61,6 +63,17 @@ def _of_a_part(error: BaseException) -> tuple[str, Exit]:
         return f"{place}{error.strerror or name}.", Exit.FAILED
     sentence = f"A bug stopped the program: {name}: {text}. Nothing is lost; please report it."
     return sentence, Exit.FAILED
+
+
+def leave(code: int) -> NoReturn:
+    """End the process with an exit code, once all that is ours is closed.
+
+    What is left is Python taking libraries apart, which takes over a second on a busy machine; a
+    thread that did not end in time would never end, and the engine's do not always bear it.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def end_on_signals(arguments: Sequence[str]) -> None:

@@ -12,8 +12,10 @@ from pathlib import Path
 
 import uvicorn
 
+from pnl.cli.ending import leave
 from pnl.console.app import build
 from pnl.console.settings import ConsoleSettings
+from pnl.errors import Exit
 from pnl.reports.queries import Reports
 from processors.policy import Policy
 from sinks.store import Store
@@ -67,3 +69,4 @@ def listen(log: MemoryLog, store: Store, policy: Policy, server: uvicorn.Server)
 
 if __name__ == "__main__":
     main(sys.argv[1])
+    leave(Exit.OK)

@@ -26,7 +26,7 @@ def test_an_alert_is_acknowledged_and_says_by_whom(opening: Opening) -> None:
     page.locator("[data-note]").fill("calling them")
     signed(page).get_by_role("button", name="Acknowledge").click()
     expect(page.locator("#p-answered")).to_contain_text(f"on its way: alert {OPEN} shows as ack")
-    expect(page.locator(STATE)).to_have_text("acknowledged by Ann", timeout=15_000)
+    expect(page.locator(STATE)).to_have_text("acknowledged by Ann", timeout=60_000)
     expect(page.locator("#p-alerts")).to_contain_text("acknowledged by Ann")
     expect(page.locator("#p-alert")).to_contain_text("asked by Ann: calling them")
     assert page.get_by_role("button", name="Acknowledge").count() == 0
@@ -40,12 +40,12 @@ def test_an_alert_is_snoozed_and_woken_by_keys(opening: Opening) -> None:
     page.locator("h1").click()
     page.keyboard.press("s")
     page.get_by_role("button", name="Snooze 8 hours").click()
-    expect(page.locator(STATE)).to_have_text("snoozed by Ann", timeout=15_000)
+    expect(page.locator(STATE)).to_have_text("snoozed by Ann", timeout=60_000)
     expect(page.locator("#p-alert")).to_contain_text("Not sent before")
     page.reload()
     expect(page.locator("[data-by]")).to_have_value("Ann")
     page.get_by_role("button", name="Unsnooze").click()
-    expect(page.locator(STATE)).to_have_text("raised by Ann", timeout=15_000)
+    expect(page.locator(STATE)).to_have_text("raised by Ann", timeout=60_000)
 
 
 def test_open_alerts_are_counted_where_everybody_sees_them(opening: Opening) -> None:

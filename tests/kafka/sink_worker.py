@@ -10,7 +10,7 @@ import signal
 import sys
 from datetime import timedelta
 
-from pnl.cli.ending import ending
+from pnl.cli.ending import ending, leave
 from pnl.errors import Exit
 from sinks.sink import Sink
 from sinks.store import Store
@@ -50,4 +50,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    leave(main(sys.argv[1:]))

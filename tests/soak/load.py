@@ -11,7 +11,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from pnl.cli.ending import leave
 from pnl.datafolder import DataFolder
+from pnl.errors import Exit
 from pnl.periods.job import settle
 from pnl.pipeline import behind, is_caught_up
 from pnl.reports.model import Scope
@@ -137,3 +139,4 @@ def main(arguments: list[str]) -> None:
 
 if __name__ == "__main__":
     main(sys.argv[1:])
+    leave(Exit.OK)

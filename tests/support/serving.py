@@ -9,7 +9,9 @@ import os
 import sys
 from pathlib import Path
 
+from pnl.cli.ending import leave
 from pnl.datafolder import DataFolder
+from pnl.errors import Exit
 from pnl.server import Server, hold
 from pnl.settings_load import load
 from streams.clock import SystemClock
@@ -31,3 +33,4 @@ def serve(folder: Path) -> None:
 
 if __name__ == "__main__":
     serve(Path(sys.argv[1]))
+    leave(Exit.OK)

@@ -217,10 +217,6 @@ class KafkaProducerClient(Protocol):
         """Abort."""
         ...
 
-    def list_topics(self, topic: str | None = None, timeout: float = -1) -> Any:  # noqa: ANN401
-        """Return the cluster's metadata."""
-        ...
-
 
 class KafkaClients(Protocol):
     """Makes clients from librdkafka properties."""

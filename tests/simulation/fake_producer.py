@@ -280,11 +280,6 @@ class FakeProducer:
             raise_error(KafkaError._TIMED_OUT, "abort_transaction", retriable=True)
         self._state = State.READY
 
-    @held
-    def list_topics(self, topic: str | None = None, timeout: float = -1) -> Any:
-        """Return the cluster's metadata."""
-        raise NotImplementedError(topic, timeout)
-
     def destroy(self) -> None:
         """Send nothing more, as when nobody holds the object any longer."""
         self._closed = True
